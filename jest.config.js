@@ -1,0 +1,38 @@
+/**
+ * Three kinds of test, one runner. Unit specs stand beside the code in src/, whole journeys in test/.
+ * One real Postgres serves a whole run (test/support/global-setup.ts); every file gets a database of its own.
+ */
+const shared = {
+  testEnvironment: 'node',
+  setupFiles: ['reflect-metadata'],
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1', '^gatehouse$': '<rootDir>/src/gatehouse.ts' },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        swcrc: false,
+        sourceMaps: 'inline',
+        module: { type: 'es6' },
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+          keepClassNames: true,
+        },
+      },
+    ],
+  },
+};
+
+export default {
+  projects: [
+    { ...shared, displayName: 'unit', testRegex: 'src/.*\\.spec\\.ts$' },
+    { ...shared, displayName: 'journeys', testRegex: 'test/.*\\.e2e-spec\\.ts$' },
+    { ...shared, displayName: 'house', testRegex: 'test/.*\\.spec\\.ts$' },
+  ],
+  globalSetup: '<rootDir>/test/support/global-setup.js',
+  globalTeardown: '<rootDir>/test/support/global-teardown.js',
+  testTimeout: 30_000,
+  maxWorkers: 2,
+};

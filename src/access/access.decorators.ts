@@ -1,0 +1,28 @@
+import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import type { Request } from 'express';
+import type { SignedIn, SignedInUser } from './signed-in.js';
+
+/** Who may call a route. A route that says nothing is for signed-in people. */
+export type Access = 'public' | 'optional' | readonly Role[];
+export type Role = 'user' | 'viewer' | 'admin';
+
+export const ACCESS = 'access';
+
+/** Anybody; the session is not even read. */
+export const Public = () => SetMetadata<string, Access>(ACCESS, 'public');
+
+/** Anybody; who is signed in can be asked with `@CurrentUser()`. */
+export const OptionalSession = () => SetMetadata<string, Access>(ACCESS, 'optional');
+
+/** Signed-in people with one of these roles; others get 403 `forbidden`. */
+export const Roles = (...roles: Role[]) => SetMetadata<string, Access>(ACCESS, roles);
+
+/** The signed-in person, or undefined on an `@OptionalSession()` route. */
+export const CurrentUser = createParamDecorator((_: unknown, context: ExecutionContext): SignedInUser | undefined => {
+  return context.switchToHttp().getRequest<Request>().signedIn?.user;
+});
+
+/** The signed-in person together with the session of this browser. */
+export const CurrentSession = createParamDecorator((_: unknown, context: ExecutionContext): SignedIn | undefined => {
+  return context.switchToHttp().getRequest<Request>().signedIn;
+});

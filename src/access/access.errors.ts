@@ -1,0 +1,24 @@
+/** Why a request may not do what it asks. */
+export class AccessError extends Error {
+  override readonly name = 'AccessError';
+
+  private constructor(
+    readonly code: 'not_signed_in' | 'forbidden' | 'cross_origin',
+    readonly status: 401 | 403,
+    message: string,
+  ) {
+    super(message);
+  }
+
+  static notSignedIn(): AccessError {
+    return new AccessError('not_signed_in', 401, 'no live session');
+  }
+
+  static forbidden(): AccessError {
+    return new AccessError('forbidden', 403, 'the role does not allow it');
+  }
+
+  static crossOrigin(): AccessError {
+    return new AccessError('cross_origin', 403, 'an unsafe request of another origin');
+  }
+}

@@ -1,0 +1,27 @@
+import { isIP } from 'node:net';
+import type { Request } from 'express';
+
+/** Where a request comes from, for the list of sessions and the audit trail. */
+export interface Client {
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  /** The request's reference: log line, attempt, audit entry and `X-Request-Id` carry the same one. */
+  readonly reference: string;
+}
+
+const USER_AGENT_LIMIT = 512;
+
+export function clientOf(request: Request): Client {
+  // An IPv4 client on a dual-stack socket; behind a trusted proxy anything the proxy wrote.
+  const ip = request.ip?.replace(/^::ffff:/, '') ?? '';
+  return {
+    ip: isIP(ip) ? ip : null,
+    userAgent: request.get('user-agent')?.slice(0, USER_AGENT_LIMIT) ?? null,
+    reference: referenceOf(request),
+  };
+}
+
+/** Set on every request by ops/request-log, the first middleware. */
+export function referenceOf(request: Request): string {
+  return String((request as { id?: unknown }).id ?? '');
+}

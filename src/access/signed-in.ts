@@ -1,0 +1,37 @@
+import type { Role } from './access.decorators.js';
+
+/** The person of a request, as the session statement reads them. */
+export interface SignedInUser {
+  readonly id: string;
+  readonly name: string | null;
+  readonly email: string | null;
+  readonly emailVerified: boolean;
+  readonly pictureUrl: string | null;
+  readonly role: Role;
+  readonly createdAt: Date;
+}
+
+export interface SignedInSession {
+  readonly id: string;
+  /** The OAuth account the person came in with, and its provider; null once it has been unlinked. */
+  readonly accountId: string | null;
+  readonly provider: string | null;
+  readonly signedInAt: Date;
+  readonly expiresAt: Date;
+}
+
+export interface SignedIn {
+  readonly user: SignedInUser;
+  readonly session: SignedInSession;
+}
+
+declare global {
+  // The way Express documents for properties that middleware adds to a request.
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface Request {
+      /** Set by the session guard. */
+      signedIn?: SignedIn;
+    }
+  }
+}

@@ -1,0 +1,394 @@
+/**
+ * The environment as one frozen, typed value. Every problem is found at start and all of them are told
+ * at once, by the name of the setting and never by its value.
+ */
+import { resolve } from 'node:path';
+import { BlockList } from 'node:net';
+import { z } from 'zod';
+import { developmentKey } from './development-key.js';
+import { parseSecretKeys, type SecretKey } from './secret-keys.js';
+import { isLoopback, webAddress } from './web-address.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Config {
+  readonly production: boolean;
+  readonly host: string;
+  /** 0 until a free port has been picked. */
+  readonly port: number;
+  /** Origin, without a trailing slash: the only source of absolute URLs, redirect URIs, cookie names and flags. */
+  readonly baseUrl: string;
+  /** True where cookies carry `Secure` and the `__Host-` prefix. */
+  readonly https: boolean;
+  /** Absent: the embedded Postgres in `dataDir`. */
+  readonly databaseUrl: string | undefined;
+  readonly databasePoolSize: number;
+  readonly dataDir: string;
+  /** Newest first: the first one seals, all of them open. */
+  readonly secretKeys: readonly SecretKey[];
+  readonly sessionIdleDays: number;
+  readonly sessionAbsoluteDays: number;
+  readonly signUp: 'open' | 'closed';
+  readonly allowedEmailDomains: readonly string[];
+  /** `provider:subject`, as written. */
+  readonly adminAccounts: readonly string[];
+  readonly trustProxy: number | readonly string[] | undefined;
+  readonly extensions: readonly string[];
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+  readonly logFormat: 'pretty' | 'json';
+  /** Sentences for the log: allowed, but worth knowing. */
+  readonly warnings: readonly string[];
+  /** What the environment says about a provider; undefined when it is not configured. */
+  provider(id: string, ownSettings?: readonly string[]): ProviderSettings | undefined;
+}
+
+/** The `<ID>_…` settings of one provider. */
+export interface ProviderSettings {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scopes?: readonly string[];
+  /** Undefined: not set. Empty: send none. */
+  readonly prompt?: string;
+  readonly issuer?: string;
+  readonly endpoints: Partial<Record<EndpointName, string>>;
+  /** The provider's own settings by their short names. */
+  readonly own: Readonly<Record<string, string>>;
+}
+
+export interface Problem {
+  readonly setting: string;
+  readonly message: string;
+}
+
+/** Why Gatehouse does not start. The message is made for the person at the terminal. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+
+  constructor(readonly problems: readonly Problem[]) {
+    const width = Math.max(...problems.map(({ setting }) => setting.length));
+    const lines = problems.map(({ setting, message }) => `  ${setting.padEnd(width)}  ${message}`);
+    const count = problems.length === 1 ? 'one setting needs' : `${problems.length} settings need`;
+    super(`Gatehouse cannot start: ${count} attention.\n${lines.join('\n')}`);
+  }
+}
+
+const list = z.string().transform((text) => {
+  const parts = text.split(',').map((part) => part.trim());
+  return parts.filter((part) => part !== '');
+});
+const days = z.coerce.number({ error: 'must be a number of days' }).positive('must be more than 0').max(3650);
+
+/** Every setting that is not a provider's: how it is read, what it is without a value, what it means. */
+export const SETTINGS = {
+  NODE_ENV: {
+    read: z.enum(['development', 'production', 'test'], { error: 'must be development, production or test' }),
+    otherwise: 'development',
+    meaning: '`production` turns on the refusals marked P',
+  },
+  HOST: {
+    read: z.string(),
+    otherwise: '`127.0.0.1` (P: `0.0.0.0`)',
+    meaning: 'address to listen on',
+  },
+  PORT: {
+    read: z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(0).max(65535),
+    otherwise: '3000',
+    meaning: 'port to listen on; `0` picks a free one and the start line names it',
+  },
+  BASE_URL: {
+    read: webAddress,
+    otherwise: '`http://localhost:PORT` (P: required)',
+    meaning: 'where browsers find Gatehouse: the only source of redirect URIs, cookie names and flags',
+  },
+  DATABASE_URL: {
+    read: z.string().refine((text) => URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol), {
+      error: 'must be a Postgres address: postgres://user:password@host:5432/database',
+    }),
+    otherwise: 'embedded Postgres in `DATA_DIR` (P: required)',
+    meaning: '`postgres://…`, TLS parameters honoured',
+  },
+  DATABASE_POOL_SIZE: {
+    read: z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(1).max(1000),
+    otherwise: '10',
+    meaning: 'connections per process',
+  },
+  DATA_DIR: {
+    read: z.string(),
+    otherwise: '.data',
+    meaning: 'folder of the embedded database and the development key',
+  },
+  SECRET_KEYS: {
+    read: z.string().transform(parseSecretKeys),
+    otherwise: 'made and kept in `DATA_DIR` (P: required)',
+    meaning: 'comma list `id:base64 of 32 bytes`, newest first; the first one seals, all of them open',
+  },
+  OAUTH_INSECURE_TRANSPORT: {
+    read: z.enum(['0', '1'], { error: 'must be 0 or 1' }),
+    otherwise: '0',
+    meaning: '`1` lets `BASE_URL` and provider endpoints be plain http (P: loopback addresses only)',
+  },
+  SIGN_UP: {
+    read: z.enum(['open', 'closed'], {
+      error: ({ input }) =>
+        input === 'invited'
+          ? 'invited needs invitations, which this version does not have yet'
+          : 'must be open or closed',
+    }),
+    otherwise: 'open',
+    meaning: '`open`: anybody the provider and the hook let in; `closed`: known people only',
+  },
+  ALLOWED_EMAIL_DOMAINS: {
+    read: list,
+    otherwise: '',
+    meaning: 'comma list; only people with a verified email in one of them',
+  },
+  ADMIN_ACCOUNTS: {
+    read: list.refine((accounts) => accounts.every((account) => /^[a-z][a-z0-9-]*:.+$/.test(account)), {
+      error: 'must be a comma list of provider:subject, for example google:108…',
+    }),
+    otherwise: 'none (with the stand-in: its person "Ada")',
+    meaning: 'comma list `provider:subject`; these accounts get the role `admin` at sign-in',
+  },
+  SESSION_IDLE_DAYS: { read: days, otherwise: '14', meaning: 'days without a visit after which a session ends' },
+  SESSION_ABSOLUTE_DAYS: { read: days, otherwise: '90', meaning: 'days after which a session ends in any case' },
+  TRUST_PROXY: {
+    read: z.string().transform(parseTrustProxy),
+    otherwise: 'none',
+    meaning: 'hop count or comma list of CIDR ranges of the proxies in front; `true` is refused',
+  },
+  EXTENSIONS: {
+    read: list,
+    otherwise: '',
+    meaning: 'comma list of files or packages, each with a Nest module as default export',
+  },
+  LOG_LEVEL: {
+    read: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
+      error: 'must be fatal, error, warn, info, debug or trace',
+    }),
+    otherwise: 'info',
+    meaning: 'the least important line that is written',
+  },
+  LOG_FORMAT: {
+    read: z.enum(['pretty', 'json'], { error: 'must be pretty or json' }),
+    otherwise: '`pretty` (P: `json`)',
+    meaning: '`json`: one object per line',
+  },
+} as const;
+
+type SettingName = keyof typeof SETTINGS;
+type SettingValue<Name extends SettingName> = z.output<(typeof SETTINGS)[Name]['read']>;
+
+const ENDPOINT_SETTINGS = {
+  authorization_endpoint: 'AUTHORIZATION_ENDPOINT',
+  token_endpoint: 'TOKEN_ENDPOINT',
+  userinfo_endpoint: 'USERINFO_ENDPOINT',
+  revocation_endpoint: 'REVOCATION_ENDPOINT',
+  jwks_uri: 'JWKS_URI',
+} as const;
+type EndpointName = keyof typeof ENDPOINT_SETTINGS;
+
+/**
+ * Reads and checks the whole environment.
+ *
+ * @param providerIds providers whose settings are checked now; those of extensions are checked when they load
+ * @throws ConfigurationError with every problem
+ */
+export function loadConfig(environment: Environment, providerIds: readonly string[]): Config {
+  const problems: Problem[] = [];
+  const complain = (setting: string, message: string) => void problems.push({ setting, message });
+
+  const read = <Name extends SettingName>(name: Name): SettingValue<Name> | undefined => {
+    const text = present(environment, name);
+    if (text === undefined) return undefined;
+    const result = SETTINGS[name].read.safeParse(text);
+    if (!result.success) complain(name, result.error.issues.map((issue) => issue.message).join('; '));
+    return result.data as SettingValue<Name> | undefined;
+  };
+  const required = <Name extends SettingName>(name: Name, advice: string): SettingValue<Name> | undefined => {
+    if (production && present(environment, name) === undefined) complain(name, `is required in production: ${advice}`);
+    return read(name);
+  };
+
+  const nodeEnv = read('NODE_ENV') ?? 'development';
+  const production = nodeEnv === 'production';
+  const insecureTransport = read('OAUTH_INSECURE_TRANSPORT') === '1';
+  const httpAllowedAt = (address: URL) =>
+    production ? insecureTransport && isLoopback(address.hostname) : insecureTransport || isLoopback(address.hostname);
+
+  const host = read('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1');
+  const port = read('PORT') ?? 3000;
+  const baseAddress =
+    required('BASE_URL', 'the https address browsers use, for example https://sign-in.example.org') ??
+    new URL(`http://localhost:${port}`);
+  if (
+    present(environment, 'BASE_URL') !== undefined &&
+    baseAddress.protocol === 'http:' &&
+    !httpAllowedAt(baseAddress)
+  ) {
+    complain('BASE_URL', insecureAdvice(production));
+  }
+  if (baseAddress.pathname !== '/' || baseAddress.search || baseAddress.hash || baseAddress.username) {
+    complain('BASE_URL', 'must be an origin: scheme, host and port, without a path');
+  }
+
+  const dataDir = resolve(read('DATA_DIR') ?? '.data');
+  const databaseUrl = required('DATABASE_URL', 'postgres://user:password@host:5432/database');
+  const declaredKeys = required(
+    'SECRET_KEYS',
+    'id:base64 of 32 random bytes, for example from: openssl rand -base64 32',
+  );
+  if (declaredKeys && 'problem' in declaredKeys) complain('SECRET_KEYS', declaredKeys.problem);
+
+  const trustProxy = read('TRUST_PROXY');
+  if (trustProxy && typeof trustProxy === 'object' && 'problem' in trustProxy)
+    complain('TRUST_PROXY', trustProxy.problem);
+
+  const readProvider = (id: string, ownSettings: readonly string[], found: typeof complain) =>
+    readProviderSettings(environment, id, ownSettings, found, (address) =>
+      address.protocol === 'https:' || httpAllowedAt(address) ? undefined : insecureAdvice(production),
+    );
+  const configured = providerIds.filter((id) => readProvider(id, [], complain) !== undefined);
+
+  const settings = {
+    databasePoolSize: read('DATABASE_POOL_SIZE') ?? 10,
+    sessionIdleDays: read('SESSION_IDLE_DAYS') ?? 14,
+    sessionAbsoluteDays: read('SESSION_ABSOLUTE_DAYS') ?? 90,
+    signUp: read('SIGN_UP') ?? 'open',
+    allowedEmailDomains: (read('ALLOWED_EMAIL_DOMAINS') ?? []).map((domain) => domain.toLowerCase()),
+    adminAccounts: read('ADMIN_ACCOUNTS') ?? [],
+    extensions: read('EXTENSIONS') ?? [],
+    logLevel: read('LOG_LEVEL') ?? 'info',
+    logFormat: read('LOG_FORMAT') ?? (production ? 'json' : 'pretty'),
+  } as const;
+
+  if (production) {
+    refuseInProduction(environment, complain);
+    // An extension may bring the only provider; then the registry looks again once it is loaded.
+    const attempted = problems.some(({ setting }) => /_CLIENT_(ID|SECRET)$/.test(setting));
+    if (configured.length === 0 && !attempted && settings.extensions.length === 0) {
+      for (const setting of ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET']) {
+        complain(setting, 'is required in production, unless another provider is configured');
+      }
+    }
+  }
+  if (problems.length > 0) throw new ConfigurationError(problems);
+
+  const exposed = production && !isLoopback(host) && isLoopback(baseAddress.hostname);
+  return Object.freeze({
+    ...settings,
+    production,
+    host,
+    port,
+    baseUrl: baseAddress.origin,
+    https: baseAddress.protocol === 'https:',
+    databaseUrl,
+    dataDir,
+    secretKeys: declaredKeys && 'keys' in declaredKeys ? declaredKeys.keys : [developmentKey(dataDir)],
+    trustProxy:
+      trustProxy && typeof trustProxy === 'object' && 'ranges' in trustProxy
+        ? trustProxy.ranges
+        : (trustProxy as number | undefined),
+    warnings: exposed ? [`HOST=${host} listens beyond this machine although BASE_URL is a loopback address.`] : [],
+    provider: (id: string, ownSettings: readonly string[] = []) => {
+      const found: Problem[] = [];
+      const provider = readProvider(id, ownSettings, (setting, message) => void found.push({ setting, message }));
+      if (found.length > 0) throw new ConfigurationError(found);
+      return provider;
+    },
+  });
+}
+
+/** The prefix of a provider's settings: `hugging-face` reads `HUGGING_FACE_CLIENT_ID`. */
+export function settingPrefix(providerId: string): string {
+  return providerId.toUpperCase().replaceAll('-', '_');
+}
+
+function readProviderSettings(
+  environment: Environment,
+  id: string,
+  ownSettings: readonly string[],
+  complain: (setting: string, message: string) => void,
+  refuse: (address: URL) => string | undefined,
+): ProviderSettings | undefined {
+  const name = (suffix: string) => `${settingPrefix(id)}_${suffix}`;
+  const value = (suffix: string) => present(environment, name(suffix));
+
+  const clientId = value('CLIENT_ID');
+  const clientSecret = value('CLIENT_SECRET');
+  if (clientId === undefined && clientSecret === undefined) return undefined;
+  if (clientId === undefined) complain(name('CLIENT_ID'), `is missing although ${name('CLIENT_SECRET')} is set`);
+  if (clientSecret === undefined) complain(name('CLIENT_SECRET'), `is missing although ${name('CLIENT_ID')} is set`);
+
+  const address = (suffix: string): string | undefined => {
+    const text = value(suffix);
+    if (text === undefined) return undefined;
+    const result = webAddress.safeParse(text);
+    const problem = result.success ? refuse(result.data) : 'must be an absolute http or https URL';
+    if (problem) complain(name(suffix), problem);
+    // As written: an issuer is compared byte by byte, a trailing slash included.
+    return text;
+  };
+  const endpoints: Partial<Record<EndpointName, string>> = {};
+  for (const [endpoint, suffix] of Object.entries(ENDPOINT_SETTINGS) as [EndpointName, string][]) {
+    const found = address(suffix);
+    if (found !== undefined) endpoints[endpoint] = found;
+  }
+  const own: Record<string, string> = {};
+  for (const suffix of ownSettings) {
+    const found = value(suffix);
+    if (found !== undefined) own[suffix] = found;
+  }
+  const issuer = address('ISSUER');
+  if (clientId === undefined || clientSecret === undefined) return undefined;
+  return Object.freeze({
+    clientId,
+    clientSecret,
+    scopes: value('SCOPES')?.split(/\s+/).filter(Boolean),
+    prompt: environment[name('PROMPT')]?.trim(),
+    issuer,
+    endpoints,
+    own,
+  });
+}
+
+/** Settings that switch a protection off and have no business in production. */
+function refuseInProduction(environment: Environment, complain: (setting: string, message: string) => void): void {
+  if (environment['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+    complain('NODE_TLS_REJECT_UNAUTHORIZED', 'switches off the check of TLS certificates; take it out');
+  }
+  // Express prints every URL it routes under this switch, the authorization code of a callback included.
+  if (/\*|express|router/.test(environment['DEBUG'] ?? '')) {
+    complain('DEBUG', 'would write authorization codes to the log; take it out');
+  }
+}
+
+/** An empty variable counts as not set: compose files and shells pass those along. */
+function present(environment: Environment, name: string): string | undefined {
+  const text = environment[name]?.trim();
+  return text === '' ? undefined : text;
+}
+
+function insecureAdvice(production: boolean): string {
+  return production
+    ? 'must be https (a loopback address may be http with OAUTH_INSECURE_TRANSPORT=1)'
+    : 'must be https, or a loopback address, unless OAUTH_INSECURE_TRANSPORT=1';
+}
+
+function parseTrustProxy(text: string): number | { ranges: readonly string[] } | { problem: string } {
+  if (/^\d{1,2}$/.test(text)) return Number(text);
+  const ranges = text.split(',').map((range) => range.trim());
+  return ranges.every(isAddressRange)
+    ? { ranges }
+    : { problem: 'must be the number of proxies in front, or a comma list of addresses or CIDR ranges' };
+}
+
+function isAddressRange(range: string): boolean {
+  const [address = '', prefix] = range.split('/');
+  const family = address.includes(':') ? 'ipv6' : 'ipv4';
+  try {
+    new BlockList().addSubnet(address, prefix === undefined ? 8 : Number(prefix), family);
+    return prefix === undefined || /^\d+$/.test(prefix);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,90 @@
+/** The database cannot be asked right now. The person is told to come back; the cause is for the log. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = 'DatabaseUnavailableError';
+  readonly code = 'database_unavailable';
+  readonly status = 503;
+
+  constructor(cause: unknown) {
+    super('the database did not answer in time or refused', { cause });
+  }
+}
+
+/** No connection at start. The message is made for the person at the terminal and holds no password. */
+export class DatabaseUnreachableError extends Error {
+  override readonly name = 'DatabaseUnreachableError';
+
+  constructor(url: string, cause: unknown) {
+    const { host, pathname } = new URL(url);
+    super(`The database at ${host}${pathname} cannot be reached: ${reason(cause)}. Check DATABASE_URL.`, { cause });
+  }
+}
+
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/**
+ * SQLSTATE classes and codes (PostgreSQL, appendix A) that say "not now" and not "wrong": connection lost (08),
+ * conflicts that outlived their retries (40), out of resources (53), server going away or statement cancelled (57),
+ * lock not available, read-only standby, idle transaction ended.
+ */
+const UNAVAILABLE_STATES = /^(08...|40001|40P01|53...|57...|55P03|25006|25P03)$/;
+
+// node-postgres and its pool say these without any code.
+const UNAVAILABLE_MESSAGES = /timeout exceeded when trying to connect|Connection terminated|Query read timeout|not queryable|Cannot use a pool after|DataSource is not initialized/; // prettier-ignore
+
+export function isConnectionError(error: unknown): boolean {
+  const code = codeOf(error);
+  return CONNECTION_CODES.has(code) || /^(57P03|53300)$/.test(code) || /Connection terminated/.test(messageOf(error));
+}
+
+/** Whether an error of the driver or of TypeORM means that the database cannot be asked right now. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const code = codeOf(error);
+  return (
+    UNAVAILABLE_STATES.test(code) ||
+    (isFromDatabase(error) && CONNECTION_CODES.has(code)) ||
+    UNAVAILABLE_MESSAGES.test(messageOf(error))
+  );
+}
+
+/** The name of the violated constraint when the error is a unique violation (23505). */
+export function uniqueViolation(error: unknown): string | undefined {
+  if (codeOf(error) !== '23505') return undefined;
+  return (error as { constraint?: string }).constraint ?? '';
+}
+
+/** Whether the same statement may succeed when it is tried again: serialization failure or deadlock. */
+export function isTransientConflict(error: unknown): boolean {
+  return /^(40001|40P01)$/.test(codeOf(error));
+}
+
+/** Our own calls to the database are the only ones that connect by themselves outside `provider-http`. */
+function isFromDatabase(error: unknown): boolean {
+  return !(error instanceof Error) || !error.name.startsWith('Provider');
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : '';
+}
+
+function reason(cause: unknown): string {
+  const code = codeOf(cause);
+  if (code === 'ECONNREFUSED') return 'nothing listens there';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name is unknown';
+  if (code === '28P01' || code === '28000') return 'user or password is wrong';
+  if (code === '3D000') return 'the database does not exist';
+  return code || 'no answer';
+}

@@ -1,0 +1,4 @@
+/** Postgres of our own cannot run. The message is one sentence for the person at the terminal; `cause` is for the log. */
+export class EmbeddedPostgresError extends Error {
+  override readonly name = 'EmbeddedPostgresError';
+}

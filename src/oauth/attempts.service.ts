@@ -1,0 +1,62 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { DataSource, type Repository } from 'typeorm';
+import { tokenHash } from '../crypto/random-token.js';
+import { type PreparedStatement, runPrepared } from '../database/prepared.js';
+import { Announcer } from '../events/announcer.js';
+import { OAuthError } from './oauth.errors.js';
+import { OAUTH_FAILED, type OAuthFailed } from './oauth.events.js';
+import type { SignInAttempt } from './sign-in-attempt.js';
+import { SignInAttemptRecord } from './sign-in-attempt.entity.js';
+
+/** One insert decides, across all processes, who may use an attempt: the second one finds the row. */
+const USE_ATTEMPT: PreparedStatement = {
+  name: 'use-attempt',
+  text: `
+    INSERT INTO sign_in_attempts (state_hash, provider, intent, started_at, reference)
+    VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (state_hash) DO NOTHING
+    RETURNING true AS used`,
+};
+
+/** Single use of attempts across processes, and the record of each try. */
+@Injectable()
+export class AttemptsService {
+  readonly #logger = new Logger('SignIn');
+
+  constructor(
+    private readonly dataSource: DataSource,
+    @InjectRepository(SignInAttemptRecord) private readonly records: Repository<SignInAttemptRecord>,
+    private readonly announcer: Announcer,
+  ) {}
+
+  /** @throws OAuthError `attempt_used`, also while the first use still runs */
+  async use(attempt: SignInAttempt, reference: string): Promise<void> {
+    const rows = await runPrepared(this.dataSource, USE_ATTEMPT, [
+      tokenHash(attempt.state),
+      attempt.provider,
+      attempt.intent,
+      new Date(attempt.startedAtMs),
+      reference,
+    ]);
+    if (rows.length === 0) throw new OAuthError('attempt_used', 'attempt', 'used before');
+  }
+
+  /** Writes down why a used attempt did not end in a sign-in. */
+  async recordFailure(attempt: SignInAttempt, failure: OAuthFailed): Promise<void> {
+    const { code, step } = failure;
+    try {
+      await this.records.update(
+        { stateHash: tokenHash(attempt.state) },
+        { outcome: 'failed', code, step, finishedAt: new Date() },
+      );
+    } catch (error) {
+      // The person is told why the sign-in failed; that it could not be written down is for the log.
+      this.#logger.warn(`The failure ${failure.reference} was not recorded: ${(error as Error).name}`);
+    }
+  }
+
+  announceFailure(failure: OAuthFailed): void {
+    this.announcer.announce(OAUTH_FAILED, failure);
+  }
+}

@@ -1,0 +1,25 @@
+import type { Request, Response } from 'express';
+import type { ProviderProfile, TokenSet } from './provider.js';
+import type { SignInAttempt } from './sign-in-attempt.js';
+
+/** Who the provider says this is, proven: the attempt was ours, the code was exchanged, the claims were verified. */
+export interface Authorization {
+  readonly provider: string;
+  readonly profile: ProviderProfile;
+  readonly claims: unknown;
+  readonly tokens: TokenSet;
+  readonly attempt: SignInAttempt;
+}
+
+/** What the flow needs from above. auth/ provides it, so that no arrow points up. */
+export abstract class AuthorizationHandler {
+  /**
+   * Makes a proven authorization mean something: a session, a link. Sets cookies only once everything is stored.
+   *
+   * @returns the path where the person goes next
+   */
+  abstract complete(authorization: Authorization, request: Request, response: Response): Promise<string>;
+
+  /** Whether this browser has a live session. */
+  abstract isSignedIn(request: Request): Promise<boolean>;
+}

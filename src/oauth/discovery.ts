@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { OAuthError } from './oauth.errors.js';
+import { jsonObject, type ProviderHttp } from './provider-http.js';
+import type { ProviderEndpoints } from './provider.js';
+
+const address = z.url({ protocol: /^https?$/ });
+
+/** RFC 8414 §2, OpenID Connect Discovery §3: what we use of it. */
+const metadata = z.object({
+  issuer: z.string(),
+  authorization_endpoint: address,
+  token_endpoint: address,
+  jwks_uri: address.optional(),
+  userinfo_endpoint: address.optional(),
+  revocation_endpoint: address.optional(),
+  authorization_response_iss_parameter_supported: z.boolean().default(false),
+});
+
+export interface DiscoveredProvider {
+  readonly endpoints: ProviderEndpoints;
+  /** RFC 9207 §3: the provider promises `iss` in every callback. */
+  readonly promisesIssuer: boolean;
+}
+
+/**
+ * Reads a provider's own description of itself (OpenID Connect Discovery §4).
+ *
+ * @throws OAuthError when it cannot be read, or names another issuer, or weakens https to http
+ */
+export async function discover(http: ProviderHttp, issuer: string, signal?: AbortSignal): Promise<DiscoveredProvider> {
+  const step = 'discovery';
+  const document = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const { status, text } = await http.get(document, { step, signal });
+  if (status !== 200) throw new OAuthError('provider_unreachable', step, `discovery answered ${status}`);
+  const parsed = metadata.safeParse(jsonObject(text));
+  if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable discovery document');
+  const { issuer: named, authorization_response_iss_parameter_supported: promisesIssuer, ...endpoints } = parsed.data;
+  if (named !== issuer) throw new OAuthError('provider_answer_invalid', step, 'discovery names another issuer');
+  if (issuer.startsWith('https:') && Object.values(endpoints).some((endpoint) => endpoint.startsWith('http:'))) {
+    throw new OAuthError('provider_answer_invalid', step, 'discovery leads from https to http');
+  }
+  return { endpoints, promisesIssuer };
+}

@@ -1,0 +1,182 @@
+import { Injectable } from '@nestjs/common';
+import {
+  type AuthorizationServer,
+  clockTolerance,
+  customFetch,
+  getValidatedIdTokenClaims,
+  jwksCache,
+  OperationProcessingError,
+  processAuthorizationCodeResponse,
+  validateApplicationLevelSignature,
+} from 'oauth4webapi';
+import { decodeJwt } from 'jose';
+import { z } from 'zod';
+import { OAuthError } from './oauth.errors.js';
+import { jsonObject, ProviderHttp } from './provider-http.js';
+import type { ConfiguredProvider } from './provider.registry.js';
+
+/** How far a provider's clock and ours may differ. */
+const CLOCK_TOLERANCE_IN_SECONDS = 60;
+/** An id_token of a sign-in was made a moment ago. */
+const ISSUED_AT_MOST_SECONDS_AGO = 600;
+/** No id_token is valid for longer; also keeps absurd numbers out. */
+const LIFETIME_LIMIT_IN_SECONDS = 366 * 24 * 3600;
+
+const KEYS_LIFETIME_MS = 10 * 60_000;
+/** After an unknown key id the keys are read again, but a flood of invented ids must not become a flood of requests. */
+const UNKNOWN_KEY_COOLDOWN_MS = 30_000;
+
+const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(200) });
+type KeySet = z.infer<typeof keySet>;
+
+/**
+ * Verifies id_tokens (OpenID Connect Core §3.1.3.7). Signature, algorithm, issuer, audience, times and nonce are
+ * judged by oauth4webapi, a certified library; here it gets the keys, and a few rules are drawn tighter.
+ */
+@Injectable()
+export class IdTokenVerifier {
+  readonly #keys = new Map<string, ProviderKeys>();
+
+  constructor(private readonly http: ProviderHttp) {}
+
+  /** Reads the provider's keys while the person is at the provider, so that nobody waits for them at the callback. */
+  warm(provider: ConfiguredProvider): void {
+    void this.#keysOf(provider)
+      .read()
+      .catch(() => undefined);
+  }
+
+  /**
+   * @returns the claims, verified
+   * @throws OAuthError `id_token_invalid`, or what went wrong while the keys were read
+   */
+  async verify(
+    provider: ConfiguredProvider,
+    idToken: string,
+    nonce: string,
+    signal?: AbortSignal,
+  ): Promise<Record<string, unknown>> {
+    const keys = this.#keysOf(provider);
+    try {
+      return await this.#verifyWith(await keys.read(signal), provider, idToken, nonce);
+    } catch (error) {
+      // Only an unknown key is worth another look: the provider may have rotated its keys a moment ago.
+      if (!isUnknownKey(error) || !keys.mayReload()) throw refused(error);
+    }
+    try {
+      return await this.#verifyWith(await keys.reload(signal), provider, idToken, nonce);
+    } catch (error) {
+      throw refused(error);
+    }
+  }
+
+  async #verifyWith(keys: KeySet, provider: ConfiguredProvider, idToken: string, nonce: string) {
+    const server = this.#server(provider, idToken);
+    const client = { client_id: provider.settings.clientId, [clockTolerance]: CLOCK_TOLERANCE_IN_SECONDS };
+    // The library reads an HTTP answer. Ours has been read and checked; this is its id_token in the same form.
+    const answer = new Response(JSON.stringify({ access_token: 'checked', token_type: 'bearer', id_token: idToken }), {
+      headers: { 'content-type': 'application/json' },
+    });
+    const processed = await processAuthorizationCodeResponse(server, client, answer, {
+      expectedNonce: nonce,
+      requireIdToken: true,
+    });
+    await validateApplicationLevelSignature(server, answer, {
+      [jwksCache]: { jwks: keys as never, uat: Math.floor(Date.now() / 1000) },
+      // Keys come from our own cache. The library must never fetch by itself, least of all what a token points at.
+      [customFetch]: () => Promise.reject(new TypeError('the key cache was bypassed')),
+    });
+    const claims = getValidatedIdTokenClaims(processed) as unknown as Record<string, unknown>;
+    refuseLooseTimes(claims);
+    // OpenID Connect Core §3.1.3.7 (5): the library asks for azp only beside several audiences.
+    if (claims['azp'] !== undefined && claims['azp'] !== client.client_id) {
+      throw new OAuthError('id_token_invalid', 'id_token', 'issued to another client');
+    }
+    return claims;
+  }
+
+  /** The provider as the library wants it, with the one of its issuer spellings that the token uses. */
+  #server(provider: ConfiguredProvider, idToken: string): AuthorizationServer {
+    const claimed = unverifiedIssuer(idToken);
+    const issuer = provider.issuers.find((spelling) => spelling === claimed) ?? provider.issuers[0];
+    if (issuer === undefined) throw new TypeError(`Provider "${provider.id}" has an id_token but no issuer.`);
+    return {
+      issuer,
+      jwks_uri: 'https://keys.invalid/', // never asked, see customFetch above
+      id_token_signing_alg_values_supported: [...(provider.provider.idToken?.algorithms ?? ['RS256'])],
+    };
+  }
+
+  #keysOf(provider: ConfiguredProvider): ProviderKeys {
+    let keys = this.#keys.get(provider.id);
+    if (!keys) this.#keys.set(provider.id, (keys = new ProviderKeys(provider, this.http)));
+    return keys;
+  }
+}
+
+/** The published keys of one provider, read at most once at a time. */
+class ProviderKeys {
+  #current: { keys: KeySet; readAt: number } | undefined;
+  #reading: Promise<KeySet> | undefined;
+  #reloadedAt = -Infinity;
+
+  constructor(
+    private readonly provider: ConfiguredProvider,
+    private readonly http: ProviderHttp,
+  ) {}
+
+  async read(signal?: AbortSignal): Promise<KeySet> {
+    if (this.#current && Date.now() - this.#current.readAt < KEYS_LIFETIME_MS) return this.#current.keys;
+    this.#reading ??= this.#fetch(signal).finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
+  mayReload(): boolean {
+    return Date.now() - this.#reloadedAt > UNKNOWN_KEY_COOLDOWN_MS;
+  }
+
+  async reload(signal?: AbortSignal): Promise<KeySet> {
+    this.#reloadedAt = Date.now();
+    this.#current = undefined;
+    return this.read(signal);
+  }
+
+  async #fetch(signal?: AbortSignal): Promise<KeySet> {
+    const step = 'id_token';
+    const { jwks_uri: address } = await this.provider.endpoints(signal);
+    if (address === undefined) throw new OAuthError('provider_answer_invalid', step, 'no address of keys');
+    const { status, text } = await this.http.get(address, { step, signal });
+    if (status !== 200) throw new OAuthError('provider_unreachable', step, `keys answered ${status}`);
+    const parsed = keySet.safeParse(jsonObject(text));
+    if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable key set');
+    this.#current = { keys: parsed.data, readAt: Date.now() };
+    return parsed.data;
+  }
+}
+
+function refuseLooseTimes(claims: Record<string, unknown>): void {
+  const now = Date.now() / 1000;
+  const { iat, exp } = claims as { iat: number; exp: number };
+  if (iat > now + CLOCK_TOLERANCE_IN_SECONDS || iat < now - ISSUED_AT_MOST_SECONDS_AGO) {
+    throw new OAuthError('id_token_invalid', 'id_token', 'not issued just now');
+  }
+  if (exp > now + LIFETIME_LIMIT_IN_SECONDS) throw new OAuthError('id_token_invalid', 'id_token', 'lives too long');
+}
+
+/** Only to choose between spellings of the same issuer; the library then compares it as part of the verification. */
+function unverifiedIssuer(idToken: string): unknown {
+  try {
+    return decodeJwt(idToken).iss;
+  } catch {
+    return undefined;
+  }
+}
+
+function isUnknownKey(error: unknown): boolean {
+  return error instanceof OperationProcessingError && error.code === 'OAUTH_KEY_SELECTION_FAILED';
+}
+
+function refused(error: unknown): OAuthError {
+  if (error instanceof OAuthError) return error;
+  return new OAuthError('id_token_invalid', 'id_token', 'verification failed', { cause: error });
+}

@@ -1,0 +1,128 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Agent, type Dispatcher, request } from 'undici';
+import { OAuthError, type Step } from './oauth.errors.js';
+
+/** One provider call, from the name lookup to the last byte. */
+const CALL_LIMIT_MS = 5000;
+/** No honest answer of a token, userinfo, key or discovery endpoint comes near this. */
+const ANSWER_LIMIT_BYTES = 256 * 1024;
+
+export interface ProviderAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface ProviderCall {
+  /** The part of the sign-in this call belongs to. */
+  readonly step: Step;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Ends the call before its own limit does, for example at the deadline of the whole sign-in. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Every byte to and from a provider passes here: with a time limit, a size limit, no redirects and no decompression,
+ * read as UTF-8 or refused. Nothing here judges what an answer means.
+ */
+@Injectable()
+export class ProviderHttp implements OnApplicationShutdown {
+  readonly #forReading = new Agent({ connect: { timeout: CALL_LIMIT_MS } });
+  // A POST here spends an authorization code or a refresh token. It gets a connection of its own: on a shared one
+  // the provider may just be closing, nobody could tell whether it was received.
+  readonly #forSpending = new Agent({ connect: { timeout: CALL_LIMIT_MS }, pipelining: 0 });
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([this.#forReading.destroy(), this.#forSpending.destroy()]);
+  }
+
+  /** @throws OAuthError `provider_unreachable`, `provider_timeout`, `provider_answer_invalid` */
+  async get(address: string, call: ProviderCall): Promise<ProviderAnswer> {
+    const send = () => this.#send(address, call, { method: 'GET', dispatcher: this.#forReading });
+    try {
+      return await send();
+    } catch (error) {
+      // RFC 9110 §9.2.2: a safe request on a kept connection that the other side has just closed may be repeated.
+      if (!wasReset(error) || call.signal?.aborted) throw error;
+      return send();
+    }
+  }
+
+  /** Sends a form (RFC 6749 §4.1.3). Never repeated. Errors as with `get`. */
+  async post(address: string, form: Readonly<Record<string, string>>, call: ProviderCall): Promise<ProviderAnswer> {
+    return this.#send(
+      address,
+      { ...call, headers: { ...call.headers, 'content-type': 'application/x-www-form-urlencoded' } },
+      { method: 'POST', dispatcher: this.#forSpending, body: new URLSearchParams(form).toString() },
+    );
+  }
+
+  async #send(
+    address: string,
+    { step, headers, signal }: ProviderCall,
+    options: { method: 'GET' | 'POST'; dispatcher: Dispatcher; body?: string },
+  ): Promise<ProviderAnswer> {
+    const ownLimit = AbortSignal.timeout(CALL_LIMIT_MS);
+    const limit = signal ? AbortSignal.any([signal, ownLimit]) : ownLimit;
+    try {
+      const response = await request(address, {
+        ...options,
+        signal: limit,
+        headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'gatehouse', ...headers },
+      });
+      const refuse = (message: string): never => {
+        response.body.on('error', () => undefined).destroy();
+        throw new OAuthError('provider_answer_invalid', step, message);
+      };
+      const { statusCode: status } = response;
+      if (status >= 300 && status < 400) refuse(`redirected with ${status}`);
+      const encoding = response.headers['content-encoding'] ?? 'identity';
+      if (encoding !== 'identity') refuse('answered in an encoding that was not offered');
+      if (Number(response.headers['content-length'] ?? 0) > ANSWER_LIMIT_BYTES) refuse('answered with too many bytes');
+
+      const chunks: Buffer[] = [];
+      let received = 0;
+      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+        received += chunk.length;
+        if (received > ANSWER_LIMIT_BYTES) refuse('answered with too many bytes');
+        chunks.push(chunk);
+      }
+      return { status, text: decode(Buffer.concat(chunks), step) };
+    } catch (cause) {
+      if (cause instanceof OAuthError) throw cause;
+      if (limit.aborted) throw new OAuthError('provider_timeout', step, 'no full answer in time', { cause });
+      throw new OAuthError('provider_unreachable', step, 'the connection failed', { cause });
+    }
+  }
+}
+
+/**
+ * Parses an answer that must be a JSON object, whatever its status.
+ *
+ * @returns undefined when it is not one
+ */
+export function jsonObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// A byte order mark is kept, so that JSON.parse refuses it (RFC 8259 §8.1).
+const UTF8 = { fatal: true, ignoreBOM: true };
+
+function decode(bytes: Buffer, step: Step): string {
+  try {
+    return new TextDecoder('utf-8', UTF8).decode(bytes);
+  } catch (cause) {
+    throw new OAuthError('provider_answer_invalid', step, 'answered in something that is not UTF-8', { cause });
+  }
+}
+
+function wasReset(error: unknown): boolean {
+  const cause = error instanceof OAuthError ? (error.cause as { code?: string } | undefined) : undefined;
+  return cause?.code === 'ECONNRESET' || cause?.code === 'UND_ERR_SOCKET';
+}

@@ -1,0 +1,146 @@
+import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { OAuthError, type Step } from './oauth.errors.js';
+import { jsonObject, type ProviderAnswer, ProviderHttp } from './provider-http.js';
+import type { ConfiguredProvider } from './provider.registry.js';
+import type { TokenSet } from './provider.js';
+
+const TOKEN_LIMIT = 8192;
+const TEN_YEARS_IN_SECONDS = 10 * 365 * 24 * 3600;
+
+/** Printable ASCII (RFC 6749 appendix A): anything else could not travel in a header. */
+const token = z
+  .string()
+  .max(TOKEN_LIMIT)
+  .regex(/^[\x21-\x7e]+$/);
+
+/** RFC 6749 §5.1. `expires_in` comes as a string from some providers; a missing one means "unknown". */
+const tokenAnswer = z.object({
+  access_token: token,
+  token_type: z.string().regex(/^bearer$/i),
+  expires_in: z
+    .union([z.number(), z.string().regex(/^-?\d{1,15}$/)])
+    .nullish()
+    .transform((value) => (value == null ? undefined : Number(value))),
+  refresh_token: token.nullish(),
+  scope: z.string().max(TOKEN_LIMIT).nullish(),
+  id_token: z
+    .string()
+    .min(1)
+    .max(64 * 1024)
+    .nullish(),
+});
+
+/** The error codes of RFC 6749 §4.1.2.1 and §5.2: the provider understood us and said no. */
+const OAUTH_ERRORS = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'unsupported_response_type',
+  'invalid_scope',
+  'access_denied',
+  'server_error',
+  'temporarily_unavailable',
+]);
+
+export interface TokenAnswer extends TokenSet {
+  readonly idToken?: string;
+}
+
+/** The token endpoint of RFC 6749: exchange a code, renew a token. */
+@Injectable()
+export class TokenEndpoint {
+  constructor(private readonly http: ProviderHttp) {}
+
+  /**
+   * Exchanges an authorization code (RFC 6749 §4.1.3).
+   *
+   * @param parameters `code`, `redirect_uri`, `code_verifier` and `grant_type`, as Passport puts them together
+   * @throws OAuthError
+   */
+  async exchange(
+    provider: ConfiguredProvider,
+    parameters: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<TokenAnswer> {
+    return this.#request(provider, parameters, provider.scopes, signal);
+  }
+
+  /**
+   * Renews an access token (RFC 6749 §6). An answer without a refresh token or a scope leaves the old ones in force.
+   *
+   * @throws OAuthError; `code_rejected` when the grant is dead
+   */
+  async refresh(provider: ConfiguredProvider, stored: TokenSet, signal?: AbortSignal): Promise<TokenSet> {
+    const parameters = { grant_type: 'refresh_token', refresh_token: stored.refreshToken ?? '' };
+    const answer = await this.#request(provider, parameters, stored.scopes, signal);
+    return { ...answer, refreshToken: answer.refreshToken ?? stored.refreshToken };
+  }
+
+  async #request(
+    provider: ConfiguredProvider,
+    parameters: Readonly<Record<string, string>>,
+    askedScopes: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<TokenAnswer> {
+    const step: Step = 'token_request';
+    const { token_endpoint: address } = await provider.endpoints(signal);
+    const { form, headers } = clientAuthentication(provider);
+    const sentAt = Date.now();
+    const answer = await this.http.post(address, { ...parameters, ...form }, { step, headers, signal });
+    refuseErrors(answer, step);
+    const parsed = tokenAnswer.safeParse(jsonObject(answer.text));
+    if (!parsed.success) {
+      const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'body'))];
+      throw new OAuthError('provider_answer_invalid', step, `unusable token answer: ${fields.join(', ')}`);
+    }
+    const { access_token, refresh_token, expires_in, scope, id_token } = parsed.data;
+    return {
+      accessToken: access_token,
+      refreshToken: refresh_token ?? undefined,
+      expiresAt: expires_in === undefined ? undefined : expiry(sentAt, expires_in),
+      // RFC 6749 §5.1: absent means "as asked".
+      scopes: scope == null ? askedScopes : scope.split(' ').filter(Boolean),
+      idToken: id_token ?? undefined,
+    };
+  }
+}
+
+/** How the client proves itself (RFC 6749 §2.3.1). The secret never travels in a URL. */
+export function clientAuthentication({ provider, settings }: ConfiguredProvider): {
+  form: Record<string, string>;
+  headers: Record<string, string>;
+} {
+  const { clientId, clientSecret } = settings;
+  if (provider.quirks?.tokenEndpointAuthMethod === 'client_secret_basic') {
+    const credentials = `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;
+    return { form: {}, headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` } };
+  }
+  return { form: { client_id: clientId, client_secret: clientSecret }, headers: {} };
+}
+
+/** Turns an answer that is not a success into our error; returns when it may be one. */
+function refuseErrors({ status, text }: ProviderAnswer, step: Step): void {
+  const error = jsonObject(text)?.['error'];
+  if (error === 'invalid_grant') throw new OAuthError('code_rejected', step, 'invalid_grant');
+  if (typeof error === 'string' && OAUTH_ERRORS.has(error)) {
+    throw new OAuthError('provider_refused', step, `refused with ${error}`);
+  }
+  if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
+  if (typeof error === 'string' && error !== '') {
+    throw new OAuthError('provider_refused', step, `refused with an error of its own and status ${status}`);
+  }
+  if (status !== 200) throw new OAuthError('provider_answer_invalid', step, `answered ${status} without a reason`);
+}
+
+/** Counted from before the request, so that a slow answer never looks fresher than it is. */
+function expiry(sentAtMs: number, expiresInSeconds: number): Date {
+  const seconds = Math.min(Math.max(Math.floor(expiresInSeconds), 0), TEN_YEARS_IN_SECONDS);
+  return new Date(sentAtMs + seconds * 1000);
+}
+
+function formEncoded(text: string): string {
+  return new URLSearchParams({ v: text }).toString().slice(2);
+}
