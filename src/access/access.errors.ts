@@ -22,3 +22,15 @@ export class AccessError extends Error {
     return new AccessError('cross_origin', 403, 'an unsafe request of another origin');
   }
 }
+
+/** A path that exists, asked in a way it does not have. */
+export class MethodNotAllowedError extends Error {
+  override readonly name = 'MethodNotAllowedError';
+  readonly code = 'method_not_allowed';
+  readonly status = 405;
+
+  /** @param allow the methods it has, as in the header `Allow` (RFC 9110 §10.2.1) */
+  constructor(readonly allow: string) {
+    super('method not allowed');
+  }
+}

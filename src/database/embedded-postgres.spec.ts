@@ -254,6 +254,14 @@ describe('under root, in a folder that nobody else can enter', () => {
     expect(await ask(second.url, 'SELECT text FROM notes')).toEqual([{ text: 'kept' }]);
   });
 
+  asRoot('lets one of two first starts win', async () => {
+    const folder = join(closed, 'race');
+    const outcomes = await Promise.allSettled([start(folder), start(folder)]);
+    elsewhere.push(running[0]!.folder);
+    const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []));
+    expect(reasons).toEqual([expect.stringContaining('Another process already uses')]);
+  });
+
   asRoot('does not come back when the folder was deleted', async () => {
     const folder = join(closed, 'deleted', 'postgres');
     const first = await start(folder);

@@ -138,18 +138,22 @@ async function removeCluster(cluster: string, user: PostgresUser | undefined): P
 export async function placeFolder(wanted: string, user: PostgresUser | undefined): Promise<string> {
   await mkdir(dirname(resolve(wanted)), { recursive: true });
   const place = join(await realpath(dirname(resolve(wanted))), basename(resolve(wanted)));
-  const target = user === undefined ? undefined : await readlink(place).catch(() => undefined);
-  if (target?.startsWith(ELSEWHERE)) return folderElsewhere(target);
+  const linked = user === undefined ? undefined : await folderElsewhere(place);
+  if (linked !== undefined) return linked;
 
+  const isThere = await exists(place);
+  if (user !== undefined && !(await canEnter(isThere ? place : dirname(place), user)))
+    return moveElsewhere(place, user);
   await mkdir(place, { recursive: true });
-  const folder = await realpath(place);
-  if (user === undefined || (await canEnter(folder, user))) return folder;
-  return moveElsewhere(place, user);
+  return realpath(place);
 }
 
-async function folderElsewhere(folder: string): Promise<string> {
+/** The folder in /var/tmp that an earlier start put a link to, if one did. */
+async function folderElsewhere(place: string): Promise<string | undefined> {
+  const folder = await readlink(place).catch(() => '');
+  if (!folder.startsWith(ELSEWHERE)) return undefined;
   // A sweep of /var/tmp may have taken it, and then it begins afresh.
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: 0o711 });
   await assertOursAlone(folder);
   return folder;
 }
@@ -158,11 +162,15 @@ async function moveElsewhere(place: string, user: PostgresUser): Promise<string>
   const hash = createHash('sha256').update(place).digest('hex').slice(0, 16);
   const folder = await makeNewFolder(`${ELSEWHERE}${hash}`);
   try {
-    await rmdir(place);
+    // It may be there and empty. When it is not empty, the link fails.
+    await rmdir(place).catch(() => undefined);
     await symlink(folder, place);
     return folder;
   } catch (cause) {
     await rmdir(folder);
+    // Another start on the same folder was faster.
+    const linked = await folderElsewhere(place);
+    if (linked !== undefined) return linked;
     throw new EmbeddedPostgresError(
       `Postgres runs as user id ${user.uid} under root, which cannot enter ${place}: ` +
         'make every folder above it enterable (chmod o+x), or delete it to begin afresh.',

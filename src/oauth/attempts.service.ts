@@ -4,7 +4,6 @@ import { DataSource, type Repository } from 'typeorm';
 import { tokenHash } from '../crypto/random-token.js';
 import { type PreparedStatement, runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
-import { OAuthError } from './oauth.errors.js';
 import { OAUTH_FAILED, type OAuthFailed } from './oauth.events.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import { SignInAttemptRecord } from './sign-in-attempt.entity.js';
@@ -30,8 +29,8 @@ export class AttemptsService {
     private readonly announcer: Announcer,
   ) {}
 
-  /** @throws OAuthError `attempt_used`, also while the first use still runs */
-  async use(attempt: SignInAttempt, reference: string): Promise<void> {
+  /** Uses an attempt up. False when it has been used before, also while the first use still runs. */
+  async use(attempt: SignInAttempt, reference: string): Promise<boolean> {
     const rows = await runPrepared(this.dataSource, USE_ATTEMPT, [
       tokenHash(attempt.state),
       attempt.provider,
@@ -39,7 +38,7 @@ export class AttemptsService {
       new Date(attempt.startedAtMs),
       reference,
     ]);
-    if (rows.length === 0) throw new OAuthError('attempt_used', 'attempt', 'used before');
+    return rows.length === 1;
   }
 
   /** Writes down why a used attempt did not end in a sign-in. */

@@ -125,6 +125,15 @@ export class ProviderRegistry implements OnApplicationBootstrap {
     return this.#providers.has(id);
   }
 
+  get baseUrl(): string {
+    return this.config.baseUrl;
+  }
+
+  /** First path segments that begin or end a sign-in: nobody is sent back to one of them. */
+  get signInRoutes(): readonly string[] {
+    return ['login', 'logout', ...this.#providers.keys()];
+  }
+
   /** The name of a provider's strategy in Passport's table. */
   strategyName(id: string): string {
     return `${id} ${this.#instance}`;

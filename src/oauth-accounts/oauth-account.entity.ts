@@ -1,0 +1,56 @@
+import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
+import { User } from '../users/user.entity.js';
+
+/** A person at a provider. (provider, subject) is the identity; everything else is display. */
+@Entity('oauth_accounts')
+export class OAuthAccount {
+  @PrimaryColumn('uuid')
+  id: string;
+
+  @Column({ name: 'user_id', type: 'uuid' })
+  userId: string;
+
+  @ManyToOne(() => User, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'user_id' })
+  user: Relation<User>;
+
+  @Column({ type: 'text' })
+  provider: string;
+
+  @Column({ type: 'text' })
+  subject: string;
+
+  @Column({ type: 'text', nullable: true })
+  email: string | null;
+
+  @Column({ name: 'email_verified', type: 'boolean' })
+  emailVerified: boolean;
+
+  @Column({ type: 'text', nullable: true })
+  name: string | null;
+
+  @Column({ name: 'picture_url', type: 'text', nullable: true })
+  pictureUrl: string | null;
+
+  @Column({ type: 'text', array: true })
+  scopes: string[];
+
+  /** Opened by the token vault and by nothing else. */
+  @Column({ name: 'sealed_tokens', type: 'text', nullable: true })
+  sealedTokens: string | null;
+
+  @Column({ name: 'access_token_expires_at', type: 'timestamptz', nullable: true })
+  accessTokenExpiresAt: Date | null;
+
+  @Column({ name: 'refresh_locked_until', type: 'timestamptz', nullable: true })
+  refreshLockedUntil: Date | null;
+
+  @Column({ type: 'text' })
+  health: 'connected' | 'needs_reconnect';
+
+  @Column({ name: 'linked_at', type: 'timestamptz' })
+  linkedAt: Date;
+
+  @Column({ name: 'last_used_at', type: 'timestamptz' })
+  lastUsedAt: Date;
+}

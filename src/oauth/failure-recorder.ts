@@ -1,0 +1,41 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { AttemptsService } from './attempts.service.js';
+import { OAuthError } from './oauth.errors.js';
+import type { SignInAttempt } from './sign-in-attempt.js';
+
+/** Sees to it that no callback fails unseen: a log line and an event for each, a record for each used attempt. */
+@Injectable()
+export class FailureRecorder {
+  readonly #logger = new Logger('SignIn');
+
+  constructor(private readonly attempts: AttemptsService) {}
+
+  /** Logs and announces what `work` throws, and throws it on. */
+  async watch<Result>(provider: string, reference: string, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      const { code, step } = failureOf(error);
+      const reason = error instanceof Error ? error.message : '';
+      this.#logger.warn({ event: 'sign-in failed', provider, code, step, reason, reference });
+      this.attempts.announceFailure({ provider, code, step, reference });
+      throw error;
+    }
+  }
+
+  /** Writes what `work` throws into the attempt's record, and throws it on. */
+  async record<Result>(attempt: SignInAttempt, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      await this.attempts.recordFailure(attempt, failureOf(error));
+      throw error;
+    }
+  }
+}
+
+function failureOf(error: unknown): { code: string; step: string } {
+  if (error instanceof OAuthError) return error;
+  const code = (error as { code?: unknown } | null)?.code;
+  return { code: typeof code === 'string' ? code : 'internal', step: 'store' };
+}

@@ -1,0 +1,67 @@
+import { Controller, Get, Head, HttpCode, Post, Req, Res, type Type, UseGuards } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { Public } from '../access/access.decorators.js';
+import { referenceOf } from '../access/client.js';
+import { AuthorizationHandler } from './authorization-handler.js';
+import { FailureRecorder } from './failure-recorder.js';
+import { CallbackLeg, OAuthGuard, type OAuthOutcome } from './oauth.guard.js';
+import { MethodNotAllowedError } from '../access/access.errors.js';
+import type { OAuthProvider } from './provider.js';
+
+/** The routes of one provider: begin a sign-in, and come back from it. */
+export function OAuthController({ id, label }: OAuthProvider): Type {
+  @Public()
+  @Controller(id)
+  class ProviderController {
+    constructor(
+      private readonly handler: AuthorizationHandler,
+      private readonly failures: FailureRecorder,
+    ) {}
+
+    // Express would answer HEAD with the handler of GET, and a link checker would begin or finish a sign-in.
+    @Head(['', 'authorized'])
+    head(): never {
+      throw new MethodNotAllowedError('GET');
+    }
+
+    @Get()
+    @UseGuards(OAuthGuard(id))
+    begin(@Req() request: Request, @Res() response: Response): void {
+      if (request.oauth) return leave(request.oauth, response);
+      response.render('confirm-sign-in', {
+        title: `Sign in with ${label}`,
+        provider: { id, label },
+        action: `/${id}`,
+        returnTo: typeof request.query['returnTo'] === 'string' ? request.query['returnTo'] : '/',
+      });
+    }
+
+    @Post()
+    @HttpCode(303)
+    @UseGuards(OAuthGuard(id))
+    beginByForm(@Req() request: Request, @Res() response: Response): void {
+      if (request.oauth) leave(request.oauth, response);
+    }
+
+    @Get('authorized')
+    @CallbackLeg()
+    @UseGuards(OAuthGuard(id))
+    async authorized(@Req() request: Request, @Res() response: Response): Promise<void> {
+      if (!request.oauth) throw new TypeError('the route has no guard');
+      if (!('authorization' in request.oauth)) return leave(request.oauth, response);
+      const { authorization } = request.oauth;
+      const next = await this.failures.watch(id, referenceOf(request), () =>
+        this.failures.record(authorization.attempt, () => this.handler.complete(authorization, request, response)),
+      );
+      response.redirect(303, next);
+    }
+  }
+  return ProviderController;
+}
+
+/** Sends the person on, or ends a prefetch with nothing. */
+function leave(outcome: OAuthOutcome, response: Response): void {
+  response.set('Cache-Control', 'no-store');
+  if ('location' in outcome) response.redirect(303, outcome.location);
+  else response.status(204).end();
+}

@@ -1,0 +1,166 @@
+import { type ExecutionContext, Injectable, mixin, SetMetadata, type Type } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { AuthGuard } from '@nestjs/passport';
+import type { Request, Response } from 'express';
+import { referenceOf } from '../access/client.js';
+import { causedByAnotherSite } from '../access/same-origin.guard.js';
+import { Gate } from '../events/gate.js';
+import { AttemptsService } from './attempts.service.js';
+import { AuthorizationHandler } from './authorization-handler.js';
+import { readCallback } from './callback.js';
+import { FailureRecorder } from './failure-recorder.js';
+import { IdTokenVerifier } from './id-token.js';
+import { OAUTH_STARTING, OAuthStarting } from './oauth.events.js';
+import { OAuthError } from './oauth.errors.js';
+import type { StrategyOutcome } from './oauth2.strategy.js';
+import { type ConfiguredProvider, ProviderRegistry } from './provider.registry.js';
+import { returnToPath } from './return-to.js';
+import { AttemptCookies, draftAttempt } from './sign-in-attempt.js';
+
+/** The whole way back, from the callback to the session: provider calls, hook and storing. */
+const SIGN_IN_LIMIT_MS = 8000;
+
+const LEG = 'oauth leg';
+/** Marks the handler behind the redirect URI; every other route with an OAuthGuard begins a sign-in. */
+export const CallbackLeg = () => SetMetadata(LEG, 'callback');
+
+/** Where to send the person, or who they are, or nothing for a request that must not do anything. */
+export type OAuthOutcome = StrategyOutcome | { readonly ignored: true };
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface Request {
+      /** What the OAuth guard found. Undefined: nothing was begun, the person must be asked first. */
+      oauth?: OAuthOutcome;
+    }
+  }
+}
+
+/**
+ * The guard of one provider: Passport's, with our checks before it and our errors after it.
+ *
+ * Passport handles `error` before `state`, begins a new flow at a bare callback and takes doubled parameters as lists.
+ * So it only ever sees a request whose parameters, attempt and provider have been checked here.
+ */
+export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typeof AuthGuard>>> {
+  @Injectable()
+  class ProviderGuard extends AuthGuard() {
+    constructor(
+      private readonly registry: ProviderRegistry,
+      private readonly cookies: AttemptCookies,
+      private readonly attempts: AttemptsService,
+      private readonly failures: FailureRecorder,
+      private readonly idTokens: IdTokenVerifier,
+      private readonly gate: Gate,
+      private readonly handler: AuthorizationHandler,
+      private readonly reflector: Reflector,
+    ) {
+      super({ defaultStrategy: registry.strategyName(providerId), property: 'oauth' });
+    }
+
+    override async canActivate(context: ExecutionContext): Promise<boolean> {
+      const provider = this.registry.get(providerId);
+      const request = context.switchToHttp().getRequest<Request>();
+      if (isPrefetch(request)) {
+        // A browser that guesses the next page must neither begin a sign-in nor spend a code.
+        request.oauth = { ignored: true };
+        return true;
+      }
+      if (this.reflector.get(LEG, context.getHandler()) === 'callback') {
+        return this.failures.watch(provider.id, referenceOf(request), () => this.#resume(provider, request, context));
+      }
+      // Another site may send a person here, but not sign them in behind their back: the page asks first.
+      if (request.method === 'GET' && causedByAnotherSite(request)) return true;
+      return this.#begin(provider, request, context);
+    }
+
+    /** Leg one: an attempt of this browser, and the address of the provider. */
+    async #begin(provider: ConfiguredProvider, request: Request, context: ExecutionContext): Promise<boolean> {
+      const ends = await provider.endpoints();
+      if (provider.provider.idToken) this.idTokens.warm(provider);
+      const draft = draftAttempt(provider.id, 'sign_in', this.#returnTo(request));
+      const parameters = await this.#authorizationParameters(provider, draft);
+      request.strategy = {
+        leg: 'begin',
+        authorizationEndpoint: ends.authorization_endpoint,
+        parameters: provider.provider.idToken ? { ...parameters, nonce: draft.nonce } : parameters,
+        keep: (codeVerifier) => {
+          const response = context.switchToHttp().getResponse<Response>();
+          this.cookies.write(request, response, { ...draft, codeVerifier });
+          return draft.state;
+        },
+      };
+      return super.canActivate(context) as Promise<boolean>;
+    }
+
+    /** Leg two: the attempt is used up, then the code is exchanged and the identity proven. */
+    async #resume(provider: ConfiguredProvider, request: Request, context: ExecutionContext): Promise<boolean> {
+      const callback = readCallback(request);
+      const attempt = this.cookies.read(request, provider.id, callback.state);
+      if (callback.issuer === undefined ? await provider.promisesIssuer() : !isIssuer(provider, callback.issuer)) {
+        throw new OAuthError('issuer_mismatch', 'callback', 'iss is wrong or missing');
+      }
+      if (!(await this.attempts.use(attempt, referenceOf(request)))) {
+        if (!(await this.handler.isSignedIn(request))) throw new OAuthError('attempt_used', 'attempt', 'used before');
+        // The doubled callback of somebody who is signed in by now: a double click, or the way back in the history.
+        request.oauth = { location: '/' };
+        return true;
+      }
+      return this.failures.record(attempt, async () => {
+        if ('error' in callback) {
+          throw callback.error === 'access_denied'
+            ? new OAuthError('access_denied', 'callback', 'the person said no')
+            : new OAuthError('provider_refused', 'callback', 'the provider sent an error');
+        }
+        const deadline = AbortSignal.timeout(SIGN_IN_LIMIT_MS);
+        request.strategy = { leg: 'callback', code: callback.code, attempt, deadline };
+        return super.canActivate(context) as Promise<boolean>;
+      });
+    }
+
+    async #authorizationParameters(
+      provider: ConfiguredProvider,
+      { intent, returnTo }: { intent: 'sign_in' | 'link'; returnTo: string },
+    ) {
+      const { provider: facts, settings } = provider;
+      const starting = new OAuthStarting(provider.id, intent, returnTo);
+      try {
+        await this.gate.ask(OAUTH_STARTING, starting, () => undefined);
+      } catch (cause) {
+        throw new OAuthError('sign_in_refused', 'begin', 'a listener of oauth.starting failed', { cause });
+      }
+      const prompt = settings.prompt ?? facts.prompt ?? '';
+      return {
+        ...facts.authorizationParams?.(settings),
+        ...(prompt === '' ? {} : { prompt }),
+        ...starting.parameters,
+      };
+    }
+
+    #returnTo(request: Request): string {
+      const sent = request.method === 'POST' ? (request.body as Record<string, unknown> | undefined) : request.query;
+      return returnToPath(sent?.['returnTo'], this.registry.baseUrl, this.registry.signInRoutes);
+    }
+
+    override getAuthenticateOptions() {
+      return { session: false };
+    }
+
+    override handleRequest<Outcome>(error: unknown, outcome: Outcome | false): Outcome {
+      if (error) throw error instanceof Error ? error : new TypeError('a strategy failed without an error');
+      if (!outcome) throw new OAuthError('state_mismatch', 'attempt', 'the strategy refused the state');
+      return outcome;
+    }
+  }
+  return mixin(ProviderGuard);
+}
+
+function isPrefetch(request: Request): boolean {
+  return /prefetch|preview/.test(request.get('sec-purpose') ?? request.get('purpose') ?? request.get('x-moz') ?? '');
+}
+
+function isIssuer(provider: ConfiguredProvider, issuer: string): boolean {
+  // A provider that is known by its addresses only has nothing to compare with.
+  return provider.issuers.length === 0 || provider.issuers.includes(issuer);
+}

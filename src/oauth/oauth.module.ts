@@ -1,0 +1,64 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AttemptsService } from './attempts.service.js';
+import { FailureRecorder } from './failure-recorder.js';
+import { IdTokenVerifier } from './id-token.js';
+import { IdentityProof } from './identity-proof.js';
+import { Strategies } from './oauth2.strategy.js';
+import { OAuthController } from './oauth.controller.js';
+import { ProviderHttp } from './provider-http.js';
+import { ProviderRegistry, STAND_IN_SETTINGS, type StandInSettings } from './provider.registry.js';
+import type { OAuthProvider } from './provider.js';
+import { AttemptCookies } from './sign-in-attempt.js';
+import { SignInAttemptRecord } from './sign-in-attempt.entity.js';
+import { TokenEndpoint } from './token-endpoint.js';
+
+/**
+ * oauth: the authorization code flow, from the first redirect to a proven identity.
+ *
+ *   GET, POST /<id>          begin an attempt, redirect          (oauth.guard, sign-in-attempt)
+ *   GET /<id>/authorized     check the attempt, exchange, verify (provider-http, token-endpoint, id-token)
+ *
+ * No database statement on the way out, one on the way back (an attempt is used once). One provider call where an
+ * id_token carries the identity. Knows no provider by name: the catalogue is handed in by app.module. What an
+ * authorization means for our users is decided in auth/.
+ */
+@Module({})
+export class OAuthModule {
+  static forRoot(catalogue: readonly OAuthProvider[], standIns: StandInSettings): DynamicModule {
+    const shared = [ProviderHttp, ProviderRegistry, TokenEndpoint, IdTokenVerifier, AttemptCookies, AttemptsService, FailureRecorder, Strategies]; // prettier-ignore
+    return {
+      module: OAuthModule,
+      global: true,
+      imports: [
+        TypeOrmModule.forFeature([SignInAttemptRecord]),
+        ...catalogue.map((provider) => OAuthModule.forFeature(provider)),
+      ],
+      providers: [{ provide: STAND_IN_SETTINGS, useValue: standIns }, IdentityProof, ...shared],
+      exports: shared,
+    };
+  }
+
+  /** One provider with its routes: what an extension imports to add its own. Answers 404 while it is not configured. */
+  static forFeature<Claims>(provider: OAuthProvider<Claims>): DynamicModule {
+    const plain = provider as OAuthProvider;
+    return {
+      module: ProviderModule,
+      controllers: [OAuthController(plain)],
+      providers: [
+        {
+          provide: Symbol(provider.id),
+          inject: [ProviderRegistry, Strategies],
+          useFactory: (registry: ProviderRegistry, strategies: Strategies) => {
+            const configured = registry.add(plain);
+            if (configured) strategies.register(configured);
+            return configured ?? null;
+          },
+        },
+      ],
+    };
+  }
+}
+
+@Module({})
+class ProviderModule {}

@@ -1,0 +1,37 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** A person. Knows nothing of accounts: they point here. */
+@Entity('users')
+export class User {
+  /** UUID version 7, made by the application, so that new rows lie together. */
+  @PrimaryColumn('uuid')
+  id: string;
+
+  @Column({ type: 'text', nullable: true })
+  name: string | null;
+
+  /** Unique among verified ones, in any spelling of upper and lower case. */
+  @Column({ type: 'text', nullable: true })
+  email: string | null;
+
+  @Column({ name: 'email_verified', type: 'boolean' })
+  emailVerified: boolean;
+
+  @Column({ name: 'picture_url', type: 'text', nullable: true })
+  pictureUrl: string | null;
+
+  @Column({ type: 'text' })
+  role: 'user' | 'viewer' | 'admin';
+
+  @Column({ name: 'blocked_at', type: 'timestamptz', nullable: true })
+  blockedAt: Date | null;
+
+  @Column({ name: 'block_reason', type: 'text', nullable: true })
+  blockReason: string | null;
+
+  @Column({ name: 'created_at', type: 'timestamptz' })
+  createdAt: Date;
+
+  @Column({ name: 'last_signed_in_at', type: 'timestamptz', nullable: true })
+  lastSignedInAt: Date | null;
+}
