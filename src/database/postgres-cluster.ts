@@ -141,9 +141,8 @@ export async function placeFolder(wanted: string, user: PostgresUser | undefined
   const linked = user === undefined ? undefined : await folderElsewhere(place);
   if (linked !== undefined) return linked;
 
-  const isThere = await exists(place);
-  if (user !== undefined && !(await canEnter(isThere ? place : dirname(place), user)))
-    return moveElsewhere(place, user);
+  const nearest = (await exists(place)) ? place : dirname(place);
+  if (user !== undefined && !(await canEnter(nearest, user))) return moveElsewhere(place, user);
   await mkdir(place, { recursive: true });
   return realpath(place);
 }

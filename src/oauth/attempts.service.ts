@@ -42,7 +42,7 @@ export class AttemptsService {
   }
 
   /** Writes down why a used attempt did not end in a sign-in. */
-  async recordFailure(attempt: SignInAttempt, failure: OAuthFailed): Promise<void> {
+  async recordFailure(attempt: SignInAttempt, failure: Pick<OAuthFailed, 'code' | 'step'>): Promise<void> {
     const { code, step } = failure;
     try {
       await this.records.update(
@@ -51,7 +51,7 @@ export class AttemptsService {
       );
     } catch (error) {
       // The person is told why the sign-in failed; that it could not be written down is for the log.
-      this.#logger.warn(`The failure ${failure.reference} was not recorded: ${(error as Error).name}`);
+      this.#logger.warn(`The failure ${code} was not recorded: ${(error as Error).name}`);
     }
   }
 

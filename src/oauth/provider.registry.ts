@@ -129,6 +129,11 @@ export class ProviderRegistry implements OnApplicationBootstrap {
     return this.config.baseUrl;
   }
 
+  /** Whether a provider here is played by the built-in stand-in. */
+  get hasStandIn(): boolean {
+    return Object.keys(this.standIns).length > 0;
+  }
+
   /** First path segments that begin or end a sign-in: nobody is sent back to one of them. */
   get signInRoutes(): readonly string[] {
     return ['login', 'logout', ...this.#providers.keys()];

@@ -20,10 +20,8 @@ export const google = defineProvider({
   // Google documents both spellings and uses either.
   idToken: { issuers: ['https://accounts.google.com', 'accounts.google.com'] },
   // A refresh token comes only with offline access, and again only after a new consent.
-  authorizationParams: ({ own }) => ({
-    access_type: 'offline',
-    ...(own['HOSTED_DOMAIN'] && { hd: own['HOSTED_DOMAIN'] }),
-  }),
+  authorizationParams: ({ own: { HOSTED_DOMAIN: hd } }) =>
+    hd === undefined ? { access_type: 'offline' } : { access_type: 'offline', hd },
   prompt: 'consent',
   ownSettings: ['HOSTED_DOMAIN'],
 
@@ -48,7 +46,7 @@ export const google = defineProvider({
       throw new OAuthError('hosted_domain_not_allowed', 'claims', 'another hosted domain, or none');
     }
   },
-  createStrategy: (options, verify) => new GoogleStrategy(options, verify as never) as Strategy,
+  createStrategy: (options, verify) => new GoogleStrategy(options as never, verify as never) as Strategy,
 });
 
 /** Begins a sign-in with Google on a route of your own: `@UseGuards(GoogleGuard)`. */

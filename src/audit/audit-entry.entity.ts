@@ -1,0 +1,30 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** Who did what to whom. Only ever appended. */
+@Entity('audit_entries')
+export class AuditEntry {
+  @PrimaryColumn('uuid')
+  id: string;
+
+  @Column({ type: 'timestamptz' })
+  at: Date;
+
+  @Column({ name: 'actor_id', type: 'uuid', nullable: true })
+  actorId: string | null;
+
+  @Column({ type: 'text' })
+  action: string;
+
+  /** `user:<id>`, `account:<id>` or `session:<id>`. */
+  @Column({ type: 'text' })
+  target: string;
+
+  @Column({ type: 'jsonb' })
+  data: object;
+
+  @Column({ type: 'inet', nullable: true })
+  ip: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  reference: string | null;
+}

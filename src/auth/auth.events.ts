@@ -1,0 +1,19 @@
+export const USER_REGISTERED = 'user.registered';
+export const USER_SIGNED_IN = 'user.signed-in';
+export const USER_SIGNED_OUT = 'user.signed-out';
+
+/** Announced after commit. Ids only, never tokens. */
+export interface UserSignedIn {
+  readonly userId: string;
+  readonly accountId: string;
+  readonly sessionId: string;
+  readonly provider: string;
+  readonly reference: string;
+}
+
+export type UserRegistered = UserSignedIn;
+
+export interface UserSignedOut {
+  readonly userId: string;
+  readonly sessionId: string;
+}

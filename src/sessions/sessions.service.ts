@@ -1,0 +1,124 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { SignedIn, SignedInUser } from '../access/signed-in.js';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
+import { tokenHash } from '../crypto/random-token.js';
+import { type PreparedStatement, runPrepared } from '../database/prepared.js';
+
+/** A visit is written down this often at most. */
+const SEEN_INTERVAL_MS = 60_000;
+
+/**
+ * A session with its person and provider: three lookups by unique index, no write. The limits are judged by the
+ * database's clock, the same one that wrote the times.
+ */
+const READ_SESSION: PreparedStatement = {
+  name: 'read-session',
+  text: `
+    SELECT s.id, s.account_id, s.signed_in_at, s.last_seen_at, s.expires_at, a.provider,
+           u.id AS user_id, u.name, u.email, u.email_verified, u.picture_url, u.role, u.created_at
+    FROM sessions s
+    JOIN users u ON u.id = s.user_id AND u.blocked_at IS NULL
+    LEFT JOIN oauth_accounts a ON a.id = s.account_id
+    WHERE s.token_hash = $1
+      AND s.expires_at > now()
+      AND s.signed_in_at > now() - make_interval(secs => $2)
+      AND s.last_seen_at > now() - make_interval(secs => $3)`,
+};
+
+/** Updates only: a session that was ended meanwhile stays ended. */
+const TOUCH_SESSION: PreparedStatement = {
+  name: 'touch-session',
+  text: 'UPDATE sessions SET last_seen_at = now() WHERE id = $1',
+};
+
+/** The end of a session and its audit entry, in one statement. */
+const END_SESSION: PreparedStatement = {
+  name: 'end-session',
+  text: `
+    WITH ended AS (DELETE FROM sessions WHERE token_hash = $1 RETURNING id, user_id),
+    audit AS (
+      INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
+      SELECT gen_random_uuid(), user_id, 'user.signed-out', 'session:' || id, $2::inet, $3 FROM ended
+    )
+    SELECT id, user_id FROM ended`,
+};
+
+interface SessionRow {
+  id: string;
+  account_id: string | null;
+  provider: string | null;
+  signed_in_at: Date;
+  last_seen_at: Date;
+  expires_at: Date;
+  user_id: string;
+  name: string | null;
+  email: string | null;
+  email_verified: boolean;
+  picture_url: string | null;
+  role: SignedInUser['role'];
+  created_at: Date;
+}
+
+@Injectable()
+export class SessionsService {
+  readonly #logger = new Logger('Sessions');
+  readonly #absoluteSeconds: number;
+  readonly #idleSeconds: number;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.#absoluteSeconds = config.sessionAbsoluteDays * 24 * 3600;
+    this.#idleSeconds = config.sessionIdleDays * 24 * 3600;
+  }
+
+  /** Who holds this token, or undefined when it is unknown, ended, too old, or its person is blocked. */
+  async read(token: string): Promise<SignedIn | undefined> {
+    const values = [tokenHash(token), this.#absoluteSeconds, this.#idleSeconds];
+    const [row] = await runPrepared<SessionRow>(this.dataSource, READ_SESSION, values);
+    if (!row) return undefined;
+    if (Date.now() - row.last_seen_at.getTime() > SEEN_INTERVAL_MS) this.#touch(row.id);
+    return signedIn(row);
+  }
+
+  /** @returns the ended session, or undefined when there was none */
+  async end(
+    token: string,
+    by: { ip: string | null; reference: string },
+  ): Promise<{ sessionId: string; userId: string } | undefined> {
+    const values = [tokenHash(token), by.ip, by.reference];
+    const [row] = await runPrepared<{ id: string; user_id: string }>(this.dataSource, END_SESSION, values);
+    return row && { sessionId: row.id, userId: row.user_id };
+  }
+
+  /** Off the answer's path: nobody waits for it, and a failure costs a minute of precision. */
+  #touch(id: string): void {
+    runPrepared(this.dataSource, TOUCH_SESSION, [id]).catch((error: unknown) => {
+      this.#logger.warn(`A visit was not written down: ${(error as Error).message}`);
+    });
+  }
+}
+
+function signedIn(row: SessionRow): SignedIn {
+  return {
+    user: {
+      id: row.user_id,
+      name: row.name,
+      email: row.email,
+      emailVerified: row.email_verified,
+      pictureUrl: row.picture_url,
+      role: row.role,
+      createdAt: row.created_at,
+    },
+    session: {
+      id: row.id,
+      accountId: row.account_id,
+      provider: row.provider,
+      signedInAt: row.signed_in_at,
+      expiresAt: row.expires_at,
+    },
+  };
+}
