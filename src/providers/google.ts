@@ -20,8 +20,10 @@ export const google = defineProvider({
   // Google documents both spellings and uses either.
   idToken: { issuers: ['https://accounts.google.com', 'accounts.google.com'] },
   // A refresh token comes only with offline access, and again only after a new consent.
-  authorizationParams: ({ own: { HOSTED_DOMAIN: hd } }) =>
-    hd === undefined ? { access_type: 'offline' } : { access_type: 'offline', hd },
+  authorizationParams: ({ own }): Record<string, string> => ({
+    access_type: 'offline',
+    ...(own['HOSTED_DOMAIN'] === undefined ? {} : { hd: own['HOSTED_DOMAIN'] }),
+  }),
   prompt: 'consent',
   ownSettings: ['HOSTED_DOMAIN'],
 

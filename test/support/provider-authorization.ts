@@ -87,7 +87,8 @@ function singleParameters(address: URL): Record<string, string> {
   const parameters: Record<string, string> = {};
   for (const [name, value] of address.searchParams) {
     if (CHOICE_PARAMETERS.has(name)) continue;
-    if (Object.hasOwn(parameters, name)) throw new AuthorizationRefused(`authorization request: ${name} comes more than once`);
+    if (Object.hasOwn(parameters, name))
+      throw new AuthorizationRefused(`authorization request: ${name} comes more than once`);
     parameters[name] = value;
   }
   return parameters;

@@ -89,10 +89,7 @@ function answering(answer: Answer): Apply {
 }
 
 /** The honest answer with another text. */
-function rewritten(
-  rewrite: (json: string) => string | Buffer,
-  headers: Readonly<Record<string, string>> = {},
-): Apply {
+function rewritten(rewrite: (json: string) => string | Buffer, headers: Readonly<Record<string, string>> = {}): Apply {
   return async (_request, response, { honest }) => {
     const { status, body } = await honest();
     sendBytes(response, status, rewrite(JSON.stringify(body)), { 'content-type': 'application/json', ...headers });
@@ -209,7 +206,9 @@ const bodyFaults: readonly ProviderFault[] = [
   {
     name: 'invalid UTF-8',
     ...ANSWER_INVALID,
-    apply: rewritten((json) => Buffer.concat([Buffer.from('{"name":"Zo'), Buffer.of(0xe9), Buffer.from(`",${json.slice(1)}`)])),
+    apply: rewritten((json) =>
+      Buffer.concat([Buffer.from('{"name":"Zo'), Buffer.of(0xe9), Buffer.from(`",${json.slice(1)}`)]),
+    ),
   },
   {
     name: 'a character split over two chunks',
@@ -383,7 +382,9 @@ export const jwksFaults: readonly ProviderFault[] = [
     ...ANSWER_INVALID,
     apply: rewritten((json) => {
       const { keys } = JSON.parse(json) as { keys: object[] };
-      return JSON.stringify({ keys: [...Array.from({ length: 4999 }, (_, i) => ({ ...keys[0], kid: `k${i}` })), ...keys] });
+      return JSON.stringify({
+        keys: [...Array.from({ length: 4999 }, (_, i) => ({ ...keys[0], kid: `k${i}` })), ...keys],
+      });
     }),
   },
 ];

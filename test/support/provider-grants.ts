@@ -125,7 +125,10 @@ export class Grants {
   }
 }
 
-function proves(consent: Consent, proof: { redirectUri: string | undefined; codeVerifier: string | undefined }): boolean {
+function proves(
+  consent: Consent,
+  proof: { redirectUri: string | undefined; codeVerifier: string | undefined },
+): boolean {
   if (proof.redirectUri !== consent.redirectUri) return false;
   if (consent.codeChallenge === undefined) return true;
   return proof.codeVerifier !== undefined && isVerifierOf(proof.codeVerifier, consent.codeChallenge);

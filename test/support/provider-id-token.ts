@@ -139,11 +139,26 @@ const made = (mutate: IdTokenMutation['mutate']): IdTokenMutation => ({ mutate }
 
 /** RFC 7515 §10, RFC 8725 §2: who signed. */
 const signatureFaults: readonly IdTokenFault[] = [
-  refused('alg none', made((draft) => unsigned(draft, { alg: 'none', kid: draft.key.kid }))),
-  refused('alg nOnE', made((draft) => unsigned(draft, { alg: 'nOnE', kid: draft.key.kid }))),
-  refused('alg "null"', made((draft) => unsigned(draft, { alg: 'null', kid: draft.key.kid }))),
-  refused('alg null', made((draft) => unsigned(draft, { alg: null, kid: draft.key.kid }))),
-  refused('no alg', made((draft) => unsigned(draft, { kid: draft.key.kid }))),
+  refused(
+    'alg none',
+    made((draft) => unsigned(draft, { alg: 'none', kid: draft.key.kid })),
+  ),
+  refused(
+    'alg nOnE',
+    made((draft) => unsigned(draft, { alg: 'nOnE', kid: draft.key.kid })),
+  ),
+  refused(
+    'alg "null"',
+    made((draft) => unsigned(draft, { alg: 'null', kid: draft.key.kid })),
+  ),
+  refused(
+    'alg null',
+    made((draft) => unsigned(draft, { alg: null, kid: draft.key.kid })),
+  ),
+  refused(
+    'no alg',
+    made((draft) => unsigned(draft, { kid: draft.key.kid })),
+  ),
   refused(
     'HS256 with the client secret',
     made(({ claims, header, clientSecret }) => sign(claims, { ...header, alg: 'HS256' }, Buffer.from(clientSecret))),
@@ -190,8 +205,14 @@ const headerFaults: readonly IdTokenFault[] = [
     'x5c with the attacker’s certificate',
     made(async (draft) => byAttacker(draft, { x5c: [certificateOf(await attackerKey()).toString('base64')] })),
   ),
-  refused('an unknown kid', made(({ claims, header, key }) => sign(claims, { ...header, kid: 'nobody' }, key.privateKey))),
-  accepted('no kid, one key', made(({ claims, key }) => sign(claims, { alg: 'RS256' }, key.privateKey))),
+  refused(
+    'an unknown kid',
+    made(({ claims, header, key }) => sign(claims, { ...header, kid: 'nobody' }, key.privateKey)),
+  ),
+  accepted(
+    'no kid, one key',
+    made(({ claims, key }) => sign(claims, { alg: 'RS256' }, key.privateKey)),
+  ),
   refused('no kid, several keys', {
     mutate: ({ claims, key }) => sign(claims, { alg: 'RS256' }, key.privateKey),
     secondKey: true,
@@ -205,13 +226,25 @@ const headerFaults: readonly IdTokenFault[] = [
 /** OpenID Connect Core §3.1.3.7, points 2 to 5. */
 const audienceFaults: readonly IdTokenFault[] = [
   refused('iss of another provider', withClaims({ iss: 'https://issuer.test' })),
-  refused('iss with a trailing slash', withClaims((draft) => ({ iss: `${ourIssuer(draft)}/` }))),
-  refused('iss with http and https swapped', withClaims((draft) => ({ iss: swappedScheme(ourIssuer(draft)) }))),
+  refused(
+    'iss with a trailing slash',
+    withClaims((draft) => ({ iss: `${ourIssuer(draft)}/` })),
+  ),
+  refused(
+    'iss with http and https swapped',
+    withClaims((draft) => ({ iss: swappedScheme(ourIssuer(draft)) })),
+  ),
   refused('iss missing', withClaims({ iss: undefined })),
   refused('aud of another client', withClaims({ aud: 'another-client', azp: 'another-client' })),
   refused('aud missing', withClaims({ aud: undefined })),
-  accepted('aud an array of ours alone', withClaims((draft) => ({ aud: [ourAudience(draft)] }))),
-  accepted('aud an array, azp ours', withClaims((draft) => ({ aud: [ourAudience(draft), 'another-client'] }))),
+  accepted(
+    'aud an array of ours alone',
+    withClaims((draft) => ({ aud: [ourAudience(draft)] })),
+  ),
+  accepted(
+    'aud an array, azp ours',
+    withClaims((draft) => ({ aud: [ourAudience(draft), 'another-client'] })),
+  ),
   refused(
     'aud an array, azp missing',
     withClaims((draft) => ({ aud: [ourAudience(draft), 'another-client'], azp: undefined })),
@@ -222,13 +255,19 @@ const audienceFaults: readonly IdTokenFault[] = [
 /** Clocks may differ by a minute; an id_token is at most ten minutes old. */
 const timeFaults: readonly IdTokenFault[] = [
   refused('exp missing', withClaims({ exp: undefined })),
-  refused('exp a string', withClaims(({ claims }) => ({ exp: String(claims['exp']) }))),
+  refused(
+    'exp a string',
+    withClaims(({ claims }) => ({ exp: String(claims['exp']) })),
+  ),
   refused('exp an hour ago', at('exp', -3600)),
   refused('exp 61 seconds ago', at('exp', -61)),
   accepted('exp 59 seconds ago', at('exp', -59)),
   refused('exp 1e308', withClaims({ exp: 1e308 })),
   refused('iat missing', withClaims({ iat: undefined })),
-  refused('iat a string', withClaims(({ claims }) => ({ iat: String(claims['iat']) }))),
+  refused(
+    'iat a string',
+    withClaims(({ claims }) => ({ iat: String(claims['iat']) })),
+  ),
   refused('iat 61 seconds ahead', at('iat', 61)),
   accepted('iat 59 seconds ahead', at('iat', 59)),
   refused('iat a week ago', at('iat', -A_WEEK_IN_SECONDS)),
@@ -242,7 +281,10 @@ const timeFaults: readonly IdTokenFault[] = [
 const nonceFaults: readonly IdTokenFault[] = [
   refused('nonce missing', withClaims({ nonce: undefined })),
   refused('nonce wrong', withClaims({ nonce: 'not-the-nonce-that-was-sent' })),
-  refused('nonce of another attempt', withClaims((draft) => ({ nonce: draft.otherNonce() }))),
+  refused(
+    'nonce of another attempt',
+    withClaims((draft) => ({ nonce: draft.otherNonce() })),
+  ),
   refused('nonce a number', withClaims({ nonce: 1 })),
 ];
 
@@ -266,10 +308,15 @@ const shapeFaults: readonly IdTokenFault[] = [
     'a payload that is an array',
     made(({ claims, header, key }) => sign([claims], header, key.privateKey)),
   ),
-  refused('garbage', made(() => 'this is not a token')),
+  refused(
+    'garbage',
+    made(() => 'this is not a token'),
+  ),
   refused(
     'five parts, as an encrypted token has',
-    made((draft) => [encoded({ alg: 'RSA-OAEP', enc: 'A256GCM', kid: draft.key.kid }), 'AA', 'AA', 'AA', 'AA'].join('.')),
+    made((draft) =>
+      [encoded({ alg: 'RSA-OAEP', enc: 'A256GCM', kid: draft.key.kid }), 'AA', 'AA', 'AA', 'AA'].join('.'),
+    ),
   ),
 ];
 

@@ -1,0 +1,49 @@
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { AccountModule } from './account/account.module.js';
+import { AuthModule } from './auth/auth.module.js';
+import type { Config } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import { CryptoModule } from './crypto/crypto.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import { EventsModule } from './events/events.module.js';
+import { OAuthModule } from './oauth/oauth.module.js';
+import type { StandInSettings } from './oauth/provider.registry.js';
+import { OAuthAccountsModule } from './oauth-accounts/oauth-accounts.module.js';
+import { OpsModule } from './ops/ops.module.js';
+import { CATALOGUE } from './providers/catalogue.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import { WebModule } from './web/web.module.js';
+
+export interface AppParts {
+  readonly config: Config;
+  readonly databaseUrl: string;
+  /** Modules from outside, named in EXTENSIONS. */
+  readonly extensions: readonly Type[];
+  /** The built-in provider for development; absent in production. */
+  readonly standIn: { readonly settings: StandInSettings; readonly module: DynamicModule } | undefined;
+}
+
+/** The rooms, lowest level first. An arrow never points up; test/architecture.spec.ts holds it. */
+@Module({})
+export class AppModule {
+  static forRoot({ config, databaseUrl, extensions, standIn }: AppParts): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config),
+        CryptoModule,
+        DatabaseModule.forRoot(databaseUrl, config.databasePoolSize),
+        EventsModule,
+        OAuthModule.forRoot(CATALOGUE, standIn?.settings ?? {}),
+        OAuthAccountsModule,
+        SessionsModule,
+        AuthModule,
+        AccountModule,
+        WebModule,
+        OpsModule,
+        ...(standIn ? [standIn.module] : []),
+        ...extensions,
+      ],
+    };
+  }
+}

@@ -1,0 +1,70 @@
+import type { INestApplication } from '@nestjs/common';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { MethodNotAllowedError } from './access/access.errors.js';
+import type { Config } from './config/config.js';
+import { ProviderRegistry } from './oauth/provider.registry.js';
+import { requestLog } from './ops/request-log.js';
+import { securityHeaders } from './web/security-headers.js';
+import { UnsupportedMediaTypeError } from './web/unsupported-media-type.error.js';
+import { viewEngine } from './web/view-engine.js';
+
+const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
+const ASSETS = fileURLToPath(new URL('../public', import.meta.url));
+
+const FORM_LIMIT = '64kb';
+const JSON_LIMIT = '64kb';
+const FIELD_LIMIT = 100;
+const ASSET_AGE = '1h';
+
+/** What main and every journey test do alike to an application before it listens. */
+export function setUp(app: INestApplication, config: Config, logger: Logger): void {
+  const server = app.getHttpAdapter().getInstance() as Express;
+  const registry = app.get(ProviderRegistry);
+  const formTargets = registry.list().flatMap(({ authorizationOrigin }) => authorizationOrigin ?? []);
+
+  server.disable('x-powered-by');
+  server.disable('etag');
+  server.set('trust proxy', config.trustProxy ?? false);
+  server.engine('hbs', viewEngine(VIEWS, { cache: config.production }));
+  server.set('views', VIEWS);
+  server.set('view engine', 'hbs');
+
+  server.use(requestLog(logger));
+  server.use(
+    securityHeaders(
+      config.https,
+      [...new Set(formTargets)].filter((origin) => origin !== config.baseUrl),
+    ),
+  );
+  server.use(
+    '/assets',
+    express.static(ASSETS, { index: false, redirect: false, dotfiles: 'ignore', maxAge: ASSET_AGE }),
+  );
+  server.use(refuseForeignMediaTypes);
+  server.use('/api', express.json({ limit: JSON_LIMIT }));
+  server.use(express.urlencoded({ extended: false, limit: FORM_LIMIT, parameterLimit: FIELD_LIMIT }));
+}
+
+/** Forms to pages, JSON to the API; a body of any other kind is refused instead of being ignored. */
+function refuseForeignMediaTypes(request: Request, _response: Response, next: NextFunction): void {
+  const hasBody =
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+  const expected = /^\/api(\/|$)/.test(request.path) ? 'json' : 'urlencoded';
+  next(hasBody && request.is(expected) !== expected ? new UnsupportedMediaTypeError() : undefined);
+}
+
+/** Answers 405 with `Allow` where the path exists and only the method does not. Runs after every route. */
+export function refuseOtherMethods(app: INestApplication): void {
+  const server = app.getHttpAdapter().getInstance() as Express;
+  server.use((request: Request, _response: Response, next: NextFunction) => {
+    const allowed = new Set<string>();
+    for (const { route } of server.router.stack) {
+      const layer = server.router.stack.find((candidate) => candidate.route === route);
+      if (!route || !layer?.match(request.path)) continue;
+      for (const { method } of route.stack) if (method) allowed.add(method.toUpperCase());
+    }
+    next(allowed.size > 0 ? new MethodNotAllowedError([...allowed].join(', ')) : undefined);
+  });
+}

@@ -1,0 +1,33 @@
+/**
+ * What an extension may import, and the one place where all of it can be seen together.
+ *
+ * A module named in EXTENSIONS brings listeners, providers and pages without a fork.
+ */
+export { CurrentSession, CurrentUser, OptionalSession, Public, Roles } from './access/access.decorators.js';
+export type { SignedIn, SignedInSession, SignedInUser } from './access/signed-in.js';
+export { USER_REGISTERED, USER_SIGNED_IN, USER_SIGNED_OUT } from './auth/auth.events.js';
+export type { UserRegistered, UserSignedIn, UserSignedOut } from './auth/auth.events.js';
+export { ACCOUNT_LINKED, ACCOUNT_RECONNECT_NEEDED, ACCOUNT_REFRESHED } from './oauth-accounts/oauth-accounts.events.js';
+export type { AccountEvent } from './oauth-accounts/oauth-accounts.events.js';
+export { ProviderClient } from './oauth-accounts/provider-client.js';
+export { ReconnectRequiredError } from './oauth-accounts/reconnect-required.error.js';
+export { OAuthError } from './oauth/oauth.errors.js';
+export {
+  allow,
+  OAUTH_AUTHORIZED,
+  OAUTH_FAILED,
+  OAUTH_STARTING,
+  OAuthStarting,
+  OnOAuthAuthorized,
+  OnOAuthStarting,
+  redirect,
+  refuse,
+} from './oauth/oauth.events.js';
+export type { OAuthAuthorized, OAuthFailed, Verdict } from './oauth/oauth.events.js';
+export { OAuthGuard } from './oauth/oauth.guard.js';
+export { OAuthModule } from './oauth/oauth.module.js';
+export { defineProvider } from './oauth/provider.js';
+export type { OAuthProvider, ProviderProfile, TokenSet } from './oauth/provider.js';
+export { GoogleGuard } from './providers/google.js';
+export { SESSION_ENDED } from './sessions/sessions.events.js';
+export type { SessionEnded } from './sessions/sessions.events.js';

@@ -1,0 +1,139 @@
+import { createServer, type Server } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { type Config, ConfigurationError, type Environment, loadConfig } from './config/config.js';
+
+/** Longer than the longest sign-in (8 s): whoever is on the way in gets in. */
+const STOP_LIMIT_MS = 10_000;
+const PROVIDERS_BUILT_IN = ['google'];
+
+/** A sentence for the person at the terminal, and the end. */
+class StartError extends Error {}
+
+async function main(): Promise<void> {
+  const environment = readEnvironment();
+  const wanted = loadConfig(environment, PROVIDERS_BUILT_IN);
+  const server = await listen(wanted);
+  const { port } = server.address() as { port: number };
+  const config = wanted.port === 0 ? loadConfig({ ...environment, PORT: String(port) }, PROVIDERS_BUILT_IN) : wanted;
+
+  // Loaded only now: a wrong setting is told at once, and nothing heavy is read for it.
+  const [{ createLog }, { createApp }, { loadExtensions }, { Readiness }] = await Promise.all([
+    import('./ops/log.js'),
+    import('./app.js'),
+    import('./extensions.js'),
+    import('./ops/readiness.js'),
+  ]);
+  const logger = await createLog(config);
+  for (const warning of config.warnings) logger.warn(warning);
+  const extensions = await loadExtensions(config.extensions);
+  const standIn = await standInFor(config);
+  const embedded = config.databaseUrl === undefined ? await startEmbedded(config) : undefined;
+  try {
+    const databaseUrl = config.databaseUrl ?? embedded?.url ?? '';
+    const adminAccounts = standIn && config.adminAccounts.length === 0 ? [standIn.admin] : config.adminAccounts;
+    const app = await createApp(
+      { config: { ...config, adminAccounts }, databaseUrl, extensions, standIn },
+      server,
+      logger,
+    );
+    greet(config, embedded?.folder, standIn !== undefined);
+
+    let stopping = false;
+    const stop = () => {
+      if (stopping) return;
+      stopping = true;
+      app.get(Readiness).stopping = true;
+      void drain(server)
+        .then(() => app.close())
+        .then(() => embedded?.stop())
+        .then(() => process.exit(0));
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  } catch (error) {
+    await embedded?.stop();
+    throw error;
+  }
+}
+
+/** The process's environment over the file `.env` of the working directory. */
+function readEnvironment(): Environment {
+  let file = '';
+  try {
+    file = readFileSync('.env', 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new StartError('The file .env cannot be read.');
+  }
+  return { ...parseEnv(file), ...process.env };
+}
+
+/** Takes the port first, so that a taken one is told before a database is started. Until then: come back in a moment. */
+async function listen({ host, port }: Config): Promise<Server> {
+  const server = createServer((_request, response) => {
+    response.writeHead(503, { 'Retry-After': '1', 'Content-Type': 'text/plain' }).end('Starting.\n');
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason =
+        error.code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be used (${error.code ?? ''})`;
+      reject(new StartError(`Port ${port} on ${host} ${reason}. Set PORT to another one, or PORT=0 for a free one.`));
+    });
+    server.listen(port, host, () => resolve(server));
+  });
+}
+
+async function startEmbedded({ dataDir }: Config) {
+  const { startEmbeddedPostgres } = await import('./database/embedded-postgres.js');
+  return startEmbeddedPostgres({ folder: join(dataDir, 'postgres') });
+}
+
+/** The built-in provider, where nobody configured a real one. Never in production: the module is not even loaded. */
+async function standInFor(config: Config) {
+  if (config.production || PROVIDERS_BUILT_IN.some((id) => config.provider(id) !== undefined)) return undefined;
+  const { isLoopback } = await import('./config/web-address.js');
+  if (!isLoopback(config.host)) {
+    throw new ConfigurationError([
+      { setting: 'HOST', message: 'must be a loopback address while the stand-in plays Google; or set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET' }, // prettier-ignore
+    ]);
+  }
+  const { ADA_ACCOUNT, StandInModule, standInSettings } = await import('./stand-in/stand-in.module.js');
+  return { settings: { google: standInSettings(config) }, module: StandInModule.forRoot(config), admin: ADA_ACCOUNT };
+}
+
+function greet({ baseUrl, databaseUrl, production }: Config, folder: string | undefined, standIn: boolean): void {
+  if (production) {
+    process.stdout.write(`Gatehouse serves ${baseUrl}\n`);
+    return;
+  }
+  const data = folder ?? `the database at ${new URL(databaseUrl ?? '').host}`;
+  const google = standIn
+    ? `  Google     a built-in stand-in, until GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are set\n             (redirect URI to register: ${baseUrl}/google/authorized)\n`
+    : `  Google     redirect URI: ${baseUrl}/google/authorized\n`;
+  process.stdout.write(`\n  Gatehouse  ${baseUrl}\n  Data       ${data}\n${google}\n`);
+}
+
+/** No new connections; idle ones close, running requests finish, within a limit. */
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const limit = setTimeout(() => server.closeAllConnections(), STOP_LIMIT_MS);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(limit);
+}
+
+main().catch((error: unknown) => {
+  const known = error instanceof ConfigurationError || error instanceof StartError || hasPlainMessage(error);
+  const text = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`\n${known ? text : `Gatehouse cannot start: ${text}`}\n\n`);
+  process.exit(1);
+});
+
+/** Errors of lower rooms whose message was written for the person at the terminal. */
+function hasPlainMessage(error: unknown): boolean {
+  return (
+    error instanceof Error && /^(DatabaseUnreachableError|EmbeddedPostgresError|ConfigurationError)$/.test(error.name)
+  );
+}

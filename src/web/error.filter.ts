@@ -1,0 +1,137 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { referenceOf } from '../access/client.js';
+import { MethodNotAllowedError } from '../access/access.errors.js';
+import { isDatabaseUnavailable } from '../database/database.errors.js';
+import { ERROR_TEXTS, type ErrorText } from './error-texts.js';
+
+interface Problem {
+  readonly code: string;
+  readonly status: number;
+  readonly detail?: string;
+  readonly errors?: readonly { path: string; message: string }[];
+}
+
+const RETRY_AFTER_SECONDS = '2';
+
+/** Turns every error into one answer: a page, or problem+json (RFC 9457). Ours carry their code; others get one here. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  readonly #logger = new Logger('Error');
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<Request>();
+    const response = host.switchToHttp().getResponse<Response>();
+    const problem = problemOf(error);
+    const reference = referenceOf(request);
+    if (problem.status >= 500) this.#log(error, problem, reference);
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    if (problem.code === 'not_signed_in' && wantsPage(request)) {
+      const returnTo = request.method === 'GET' ? request.originalUrl : '/';
+      response.redirect(303, `/login?${new URLSearchParams({ returnTo }).toString()}`);
+      return;
+    }
+    response.status(problem.status).set('Cache-Control', 'no-store');
+    if (problem.status === 503) response.set('Retry-After', RETRY_AFTER_SECONDS);
+    if (error instanceof MethodNotAllowedError) response.set('Allow', error.allow);
+    if (wantsPage(request)) this.#page(response, problem, reference);
+    else this.#json(response, problem, reference);
+  }
+
+  #page(response: Response, { code, detail }: Problem, reference: string): void {
+    const { heading, sentence, advice, next } = textOf(code);
+    const home = { label: 'To the start page', href: '/' };
+    response.render('error', {
+      title: heading,
+      heading,
+      sentence: detail ?? sentence,
+      advice,
+      code,
+      reference,
+      actions: next === 'again' ? [{ label: 'Sign in', href: '/login' }, home] : [home],
+    });
+  }
+
+  #json(response: Response, { code, status, detail, errors }: Problem, reference: string): void {
+    const { heading, sentence } = textOf(code);
+    const body = { type: 'about:blank', title: heading, status, code, reference, detail: detail ?? sentence, errors };
+    response.type('application/problem+json').send(JSON.stringify(body));
+  }
+
+  /** Name, code and our own message only: errors of libraries carry answers, parameters and rows. */
+  #log(error: unknown, { code, status }: Problem, reference: string): void {
+    const name = error instanceof Error ? error.name : typeof error;
+    // A defect needs its place to be found; the frames hold no data, the first line may.
+    const stack = status === 500 && error instanceof Error ? error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) : undefined; // prettier-ignore
+    const reason = describe(error);
+    this.#logger[status === 500 ? 'error' : 'warn']({
+      event: 'request failed',
+      code,
+      status,
+      name,
+      reason,
+      reference,
+      stack,
+    });
+  }
+}
+
+/** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */
+export function wantsPage(request: Request): boolean {
+  if (/^\/(api|health|metrics)(\/|$)/.test(request.path)) return false;
+  return request.accepts(['html', 'json']) !== 'json';
+}
+
+function textOf(code: string): ErrorText {
+  return ERROR_TEXTS[code] ?? (ERROR_TEXTS['internal'] as ErrorText);
+}
+
+function problemOf(error: unknown): Problem {
+  if (isOurs(error)) {
+    return { code: error.code, status: error.status, detail: error.publicReason, errors: error.errors };
+  }
+  if (isDatabaseUnavailable(error)) return { code: 'database_unavailable', status: 503 };
+  switch (httpStatusOf(error)) {
+    case 404:
+      return { code: 'not_found', status: 404 };
+    case 405:
+      return { code: 'method_not_allowed', status: 405 };
+    case 413:
+      return { code: 'payload_too_large', status: 413 };
+    case 415:
+      return { code: 'unsupported_media_type', status: 415 };
+    case 400:
+      return { code: 'validation_failed', status: 400, errors: [{ path: '', message: 'malformed' }] };
+    default:
+      return { code: 'internal', status: 500 };
+  }
+}
+
+interface OurError extends Error {
+  readonly code: string;
+  readonly status: number;
+  readonly publicReason?: string;
+  readonly errors?: readonly { path: string; message: string }[];
+}
+
+function isOurs(error: unknown): error is OurError {
+  const { code, status } = (error ?? {}) as Partial<OurError>;
+  return error instanceof Error && typeof code === 'string' && code in ERROR_TEXTS && typeof status === 'number';
+}
+
+/** Nest's own exceptions, and those of body-parser and the router under Express. */
+function httpStatusOf(error: unknown): number | undefined {
+  if (error instanceof HttpException) return error.getStatus();
+  const status = (error as { status?: unknown } | null)?.status;
+  return error instanceof Error && typeof status === 'number' && status < 500 ? status : undefined;
+}
+
+function describe(error: unknown): string | undefined {
+  if (!isOurs(error)) return undefined;
+  const cause = error.cause as { code?: unknown; name?: unknown } | undefined;
+  const why = typeof cause?.code === 'string' ? cause.code : cause?.name;
+  return typeof why === 'string' ? `${error.message} (${why})` : error.message;
+}

@@ -1,0 +1,78 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { CurrentSession, OptionalSession } from '../access/access.decorators.js';
+import type { SignedIn } from '../access/signed-in.js';
+import { signInLinks } from '../auth/sign-in-links.js';
+import { ProviderClient } from '../oauth-accounts/provider-client.js';
+import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
+import { OAuthError } from '../oauth/oauth.errors.js';
+import { ProviderRegistry } from '../oauth/provider.registry.js';
+
+const CLAIM_LIMIT = 1000;
+
+@Controller()
+export class HomeController {
+  constructor(
+    private readonly registry: ProviderRegistry,
+    private readonly client: ProviderClient,
+  ) {}
+
+  @Get()
+  @OptionalSession()
+  async home(@CurrentSession() signedIn: SignedIn | undefined, @Res() response: Response): Promise<void> {
+    if (!signedIn) {
+      response.render('home', { title: 'Sign in', ...signInLinks(this.registry) });
+      return;
+    }
+    const { user, session } = signedIn;
+    response.render('home', {
+      title: 'Home',
+      user: { ...user, name: user.name ?? user.email ?? 'you', initials: initials(user.name ?? user.email ?? '') },
+      signedInAt: { iso: session.signedInAt.toISOString(), text: written(session.signedInAt) },
+      ...(await this.#live(signedIn)),
+    });
+  }
+
+  async #live({ user, session }: SignedIn): Promise<object> {
+    if (session.provider === null || !this.registry.has(session.provider)) {
+      return { liveProblem: { sentence: 'The account you signed in with is no longer connected.' } };
+    }
+    const { id, label } = this.registry.get(session.provider);
+    const provider = { id, label };
+    try {
+      const { endpoint, claims } = await this.client.for(user, id).userinfo();
+      return { provider, live: { endpoint, claims: Object.entries(claims).map(([key, value]) => line(key, value)) } };
+    } catch (error) {
+      if (error instanceof ReconnectRequiredError) {
+        const sentence = `${label} no longer accepts the permission you gave. Your account needs to be reconnected.`;
+        return {
+          provider,
+          liveProblem: { sentence, reconnectUrl: error.reconnectPath, reconnectLabel: `Reconnect ${label}` },
+        };
+      }
+      if (error instanceof OAuthError) {
+        return { provider, liveProblem: { sentence: `${label} cannot be asked right now.` } };
+      }
+      throw error;
+    }
+  }
+}
+
+function line(key: string, value: unknown): { key: string; value: string } {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return { key: key.slice(0, CLAIM_LIMIT), value: text.slice(0, CLAIM_LIMIT) };
+}
+
+/** "Ada Lovelace" becomes "AL"; whole characters, whatever the script. */
+function initials(name: string): string {
+  const words = name.split(/[\s@.]+/).filter((word) => word !== '');
+  return words
+    .slice(0, 2)
+    .map((word) => [...word][0])
+    .join('')
+    .toUpperCase();
+}
+
+function written(time: Date): string {
+  return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
