@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { AccountModule } from './account/account.module.js';
+import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
@@ -12,6 +13,7 @@ import { OAuthAccountsModule } from './oauth-accounts/oauth-accounts.module.js';
 import { OpsModule } from './ops/ops.module.js';
 import { CATALOGUE } from './providers/catalogue.js';
 import { SessionsModule } from './sessions/sessions.module.js';
+import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
 
 export interface AppParts {
@@ -35,8 +37,10 @@ export class AppModule {
         DatabaseModule.forRoot(databaseUrl, config.databasePoolSize),
         EventsModule,
         OAuthModule.forRoot(CATALOGUE, standIn?.settings ?? {}),
+        UsersModule,
         OAuthAccountsModule,
         SessionsModule,
+        AuditModule,
         AuthModule,
         AccountModule,
         WebModule,

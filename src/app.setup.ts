@@ -55,16 +55,21 @@ function refuseForeignMediaTypes(request: Request, _response: Response, next: Ne
   next(hasBody && request.is(expected) !== expected ? new UnsupportedMediaTypeError() : undefined);
 }
 
+/** A layer of Express's router, as far as it is looked at. */
+interface RouteLayer {
+  readonly route?: { readonly stack: readonly { readonly method?: string }[] };
+  match(path: string): boolean;
+}
+
 /** Answers 405 with `Allow` where the path exists and only the method does not. Runs after every route. */
 export function refuseOtherMethods(app: INestApplication): void {
   const server = app.getHttpAdapter().getInstance() as Express;
   server.use((request: Request, _response: Response, next: NextFunction) => {
-    const allowed = new Set<string>();
-    for (const { route } of server.router.stack) {
-      const layer = server.router.stack.find((candidate) => candidate.route === route);
-      if (!route || !layer?.match(request.path)) continue;
-      for (const { method } of route.stack) if (method) allowed.add(method.toUpperCase());
-    }
+    const layers = server.router.stack as unknown as RouteLayer[];
+    const methods = layers
+      .filter((layer) => layer.route && layer.match(request.path))
+      .flatMap(({ route }) => route?.stack ?? []);
+    const allowed = new Set(methods.flatMap(({ method }) => method?.toUpperCase() ?? []));
     next(allowed.size > 0 ? new MethodNotAllowedError([...allowed].join(', ')) : undefined);
   });
 }

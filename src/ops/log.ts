@@ -10,12 +10,15 @@ export async function createLog({ logLevel, logFormat }: Pick<Config, 'logLevel'
   return pino(options, pretty({ sync: true, singleLine: true, translateTime: 'HH:MM:ss', ignore: 'pid,hostname' }));
 }
 
+/** Nest tells every module and route at a start: a hundred lines nobody reads twice. */
+const NEST_START = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
+
 /** What Nest and our rooms log through: a sentence, or an object with an `event`. */
 export class NestLog implements LoggerService {
   constructor(private readonly log_: Logger) {}
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.#write('info', message, rest);
+    this.#write(NEST_START.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
   }
 
   warn(message: unknown, ...rest: unknown[]): void {

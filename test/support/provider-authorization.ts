@@ -52,10 +52,10 @@ export function readAuthorizationRequest(address: URL, rules: AuthorizationRules
     demand((nonce ?? '').length >= SHORTEST_RANDOM, 'nonce is missing or too short');
   }
   if (rules.pkce === 'required') {
-    demand(parameters['code_challenge_method'] === 'S256', 'code_challenge_method is not S256');
-    demand(/^[A-Za-z0-9_-]{43}$/.test(parameters['code_challenge'] ?? ''), 'code_challenge is not a SHA-256');
+    demand(parameters.code_challenge_method === 'S256', 'code_challenge_method is not S256');
+    demand(/^[A-Za-z0-9_-]{43}$/.test(parameters.code_challenge ?? ''), 'code_challenge is not a SHA-256');
   }
-  const codeChallenge = rules.pkce === 'required' ? parameters['code_challenge'] : undefined;
+  const codeChallenge = rules.pkce === 'required' ? parameters.code_challenge : undefined;
   return { scopes, redirectUri: redirect_uri, nonce, codeChallenge, state, parameters };
 }
 

@@ -22,7 +22,7 @@ export interface Answer {
 
 export interface FaultContext {
   /** What the endpoint says when nothing is wrong. Asking spends the code or rotates the token, as it would there. */
-  honest(): Promise<Answer>;
+  readonly honest: () => Promise<Answer>;
   /** Origin of a listener that must never be contacted. */
   readonly elsewhere: string;
   /** Fires when nobody waits for the answer any more, at the latest when the provider is closed. */
@@ -32,7 +32,7 @@ export interface FaultContext {
 /** A fault that never calls `honest` leaves code and tokens as good as they were. */
 export interface ProviderFault {
   readonly name: string;
-  apply(request: IncomingMessage, response: ServerResponse, context: FaultContext): void | Promise<void>;
+  readonly apply: (request: IncomingMessage, response: ServerResponse, context: FaultContext) => void | Promise<void>;
   readonly expectedCode: string;
   readonly expectedStatus: number;
   /** Strikes before the body of the request is read. */
@@ -65,8 +65,8 @@ const HTML = '<!doctype html><title>Error</title><h1>Something is wrong</h1>';
 
 /** Writes an answer as it is meant. */
 export function send(response: ServerResponse, { status, headers, body }: Answer): void {
-  const type = body === undefined ? {} : { 'content-type': 'application/json' };
-  sendBytes(response, status, body === undefined ? '' : JSON.stringify(body), { ...type, ...headers });
+  if (body === undefined) sendBytes(response, status, '', { ...headers });
+  else sendBytes(response, status, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
 }
 
 function sendBytes(
@@ -78,6 +78,8 @@ function sendBytes(
   const bytes = Buffer.from(body);
   response.writeHead(status, { 'cache-control': 'no-store', 'content-length': bytes.length, ...headers }).end(bytes);
 }
+
+const jsonOf = ({ body }: Answer) => JSON.stringify(body ?? {});
 
 /** Always the same bytes, called JSON. */
 function literally(body: string | Buffer, headers: Readonly<Record<string, string>> = {}): Apply {
@@ -91,8 +93,8 @@ function answering(answer: Answer): Apply {
 /** The honest answer with another text. */
 function rewritten(rewrite: (json: string) => string | Buffer, headers: Readonly<Record<string, string>> = {}): Apply {
   return async (_request, response, { honest }) => {
-    const { status, body } = await honest();
-    sendBytes(response, status, rewrite(JSON.stringify(body)), { 'content-type': 'application/json', ...headers });
+    const answer = await honest();
+    sendBytes(response, answer.status, rewrite(jsonOf(answer)), { 'content-type': 'application/json', ...headers });
   };
 }
 
@@ -103,10 +105,10 @@ function changed(changes: Readonly<Record<string, unknown>>): Apply {
 
 /** Begins the honest answer as a chunked body and leaves the rest to the caller. */
 async function begin(response: ServerResponse, { honest }: FaultContext): Promise<Buffer> {
-  const { status, body } = await honest();
+  const answer = await honest();
   response.socket?.setNoDelay(true);
-  response.writeHead(status, { 'content-type': 'application/json' }).flushHeaders();
-  return Buffer.from(JSON.stringify(body));
+  response.writeHead(answer.status, { 'content-type': 'application/json' }).flushHeaders();
+  return Buffer.from(jsonOf(answer));
 }
 
 function pause(milliseconds: number, { gone }: FaultContext): Promise<void> {
@@ -142,7 +144,7 @@ const connectionFaults: readonly ProviderFault[] = [
     ...UNREACHABLE,
     // All of the JSON arrives: only the missing rest tells that something was lost.
     apply: async (_request, response, { honest }) => {
-      const json = Buffer.from(JSON.stringify((await honest()).body));
+      const json = Buffer.from(jsonOf(await honest()));
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': json.length + 64 });
       response.write(json, () => response.socket?.end());
     },
@@ -234,7 +236,7 @@ const bodyFaults: readonly ProviderFault[] = [
     name: 'a body of 100 MB',
     ...ANSWER_INVALID,
     apply: async (_request, response, context) => {
-      const json = Buffer.from(JSON.stringify((await context.honest()).body));
+      const json = Buffer.from(jsonOf(await context.honest()));
       const padding = HUGE_MEGABYTES * MEGABYTE;
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': padding + json.length });
       await writeSpaces(response, padding, context);

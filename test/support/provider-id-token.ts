@@ -2,9 +2,9 @@
  * The id_token of the test provider: an honest one, and every way in which it can lie (`idTokenFaults`).
  * The house that is tested has to accept exactly the entries with `refused: false`.
  */
-import { createHash, type CryptoKey, KeyObject, randomBytes } from 'node:crypto';
+import { createHash, KeyObject, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CompactSign, exportJWK, exportSPKI, generateKeyPair, type JWK } from 'jose';
+import { CompactSign, type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK } from 'jose';
 import { selfSignedCertificate } from './provider-certificate.js';
 
 export type Claims = Readonly<Record<string, unknown>>;
@@ -49,7 +49,11 @@ export async function createSigningKey(): Promise<SigningKey> {
 }
 
 /** The id_token as it should be. */
-export function honestIdToken({ claims, header, key }: IdTokenDraft): Promise<string> {
+export function honestIdToken({
+  claims,
+  header,
+  key,
+}: Pick<IdTokenDraft, 'claims' | 'header' | 'key'>): Promise<string> {
   return sign(claims, header, key.privateKey);
 }
 
@@ -86,7 +90,7 @@ function sign(claims: unknown, header: Record<string, unknown>, key: CryptoKey |
 }
 
 function signBytes(payload: Uint8Array, header: Record<string, unknown>, key: CryptoKey | Uint8Array): Promise<string> {
-  const crit = Object.fromEntries(((header['crit'] ?? []) as string[]).map((name) => [name, true]));
+  const crit = Object.fromEntries(((header.crit ?? []) as string[]).map((name) => [name, true]));
   return new CompactSign(payload).setProtectedHeader({ alg: 'RS256', ...header }).sign(key, { crit });
 }
 
@@ -126,8 +130,8 @@ function at(claim: 'exp' | 'iat' | 'nbf', seconds: number): IdTokenMutation {
   });
 }
 
-const ourAudience = ({ claims }: IdTokenDraft) => claims['aud'];
-const ourIssuer = ({ claims }: IdTokenDraft) => String(claims['iss']);
+const ourAudience = ({ claims }: IdTokenDraft) => claims.aud;
+const ourIssuer = ({ claims }: IdTokenDraft) => String(claims.iss);
 const swappedScheme = (issuer: string) =>
   issuer.startsWith('https:') ? issuer.replace('https:', 'http:') : issuer.replace('http:', 'https:');
 
@@ -257,7 +261,7 @@ const timeFaults: readonly IdTokenFault[] = [
   refused('exp missing', withClaims({ exp: undefined })),
   refused(
     'exp a string',
-    withClaims(({ claims }) => ({ exp: String(claims['exp']) })),
+    withClaims(({ claims }) => ({ exp: String(claims.exp) })),
   ),
   refused('exp an hour ago', at('exp', -3600)),
   refused('exp 61 seconds ago', at('exp', -61)),
@@ -266,7 +270,7 @@ const timeFaults: readonly IdTokenFault[] = [
   refused('iat missing', withClaims({ iat: undefined })),
   refused(
     'iat a string',
-    withClaims(({ claims }) => ({ iat: String(claims['iat']) })),
+    withClaims(({ claims }) => ({ iat: String(claims.iat) })),
   ),
   refused('iat 61 seconds ahead', at('iat', 61)),
   accepted('iat 59 seconds ahead', at('iat', 59)),

@@ -354,17 +354,21 @@ export class TestProvider {
     const fault = endpoint === undefined || endpoint === 'authorize' ? undefined : this.faults.take(endpoint);
     if (!fault?.beforeBody) await readBody(request, received);
 
-    if (endpoint === undefined) return send(response, { status: 404 });
-    if (!METHODS[endpoint].includes(received.method)) return send(response, { status: 405 });
-    if (endpoint === 'authorize') return this.#serveAuthorize(address, response);
-    if (!fault) {
+    if (endpoint === undefined) {
+      send(response, { status: 404 });
+    } else if (!METHODS[endpoint].includes(received.method)) {
+      send(response, { status: 405 });
+    } else if (endpoint === 'authorize') {
+      this.#serveAuthorize(address, response);
+    } else if (fault) {
+      await this.#gates.get(endpoint)?.opened;
+      const honest = () => this.#answer(endpoint, received, gone);
+      await fault.apply(request, response, { honest, elsewhere: this.listeners.elsewhere.origin, gone });
+    } else {
       const answer = await this.#answer(endpoint, received, gone);
       await this.#gates.get(endpoint)?.opened;
-      return send(response, answer);
+      send(response, answer);
     }
-    await this.#gates.get(endpoint)?.opened;
-    const honest = () => this.#answer(endpoint, received, gone);
-    return fault.apply(request, response, { honest, elsewhere: this.listeners.elsewhere.origin, gone });
   }
 
   async #answer(endpoint: FaultyEndpoint, received: ReceivedRequest, gone: AbortSignal): Promise<Answer> {
@@ -415,18 +419,18 @@ export class TestProvider {
 
   async #tokenAnswer(received: ReceivedRequest, gone: AbortSignal): Promise<Claims> {
     const form = formOf(received);
-    for (const secret of [form['code'], form['code_verifier'], form['refresh_token']]) this.#ledger.keep(secret);
+    for (const secret of [form.code, form.code_verifier, form.refresh_token]) this.#ledger.keep(secret);
     this.#authenticateClient(received, form);
     const lifetime = this.accessTokenLifetimeInSeconds;
-    switch (form['grant_type']) {
+    switch (form.grant_type) {
       case 'authorization_code': {
-        const proof = { redirectUri: form['redirect_uri'], codeVerifier: form['code_verifier'] };
-        const issued = this.#grants.exchange(form['code'] ?? '', proof, lifetime);
+        const proof = { redirectUri: form.redirect_uri, codeVerifier: form.code_verifier };
+        const issued = this.#grants.exchange(form.code ?? '', proof, lifetime);
         if (!issued) throw new Refusal('invalid_grant');
         return this.#tokenSet(issued, await this.#idTokenOfExchange(issued, gone));
       }
       case 'refresh_token': {
-        const issued = this.#grants.refresh(form['refresh_token'] ?? '', this.rotation, lifetime);
+        const issued = this.#grants.refresh(form.refresh_token ?? '', this.rotation, lifetime);
         if (!issued) throw new Refusal('invalid_grant');
         return this.#tokenSet(issued, await this.#idTokenOfRefresh(issued));
       }
@@ -514,7 +518,7 @@ export class TestProvider {
   #revoke(received: ReceivedRequest): Answer {
     const form = formOf(received);
     if (received.headers.authorization !== undefined || 'client_id' in form) this.#authenticateClient(received, form);
-    this.#grants.revoke(form['token'] ?? '');
+    this.#grants.revoke(form.token ?? '');
     return { status: 200 };
   }
 
@@ -525,10 +529,10 @@ export class TestProvider {
     const method = authorization === undefined ? 'client_secret_post' : 'client_secret_basic';
     const known = this.clientAuthentication === 'any' || this.clientAuthentication === method;
     const [id, secret] =
-      authorization === undefined ? [form['client_id'], form['client_secret']] : basicCredentials(authorization);
+      authorization === undefined ? [form.client_id, form.client_secret] : basicCredentials(authorization);
     if (known && id === this.clientId && secret === this.clientSecret) return;
-    const challenge = authorization === undefined ? {} : { 'www-authenticate': 'Basic realm="test"' };
-    throw new Refusal('invalid_client', 401, challenge);
+    const headers = authorization === undefined ? undefined : { 'www-authenticate': 'Basic realm="test"' };
+    throw new Refusal('invalid_client', 401, headers);
   }
 
   #serveAuthorize(address: URL, response: ServerResponse): void {
@@ -576,7 +580,8 @@ export class TestProvider {
     const { pathname, searchParams } = new URL(`${this.origin}${request.url ?? '/'}`);
     if (!/^\/(keys|certificate)$/.test(pathname)) {
       this.#redirectTargetHits += 1;
-      return send(response, { status: 200, body: {} });
+      send(response, { status: 200, body: {} });
+      return;
     }
     this.#attackerKeyHits += 1;
     const { type, body } = await attackerDocument(pathname, searchParams.get('kid') ?? '');
