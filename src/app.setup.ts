@@ -2,7 +2,6 @@ import type { INestApplication } from '@nestjs/common';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { MethodNotAllowedError } from './access/access.errors.js';
 import type { Config } from './config/config.js';
 import { ProviderRegistry } from './oauth/provider.registry.js';
 import { requestLog } from './ops/request-log.js';
@@ -53,23 +52,4 @@ function refuseForeignMediaTypes(request: Request, _response: Response, next: Ne
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
   const expected = /^\/api(\/|$)/.test(request.path) ? 'json' : 'urlencoded';
   next(hasBody && request.is(expected) !== expected ? new UnsupportedMediaTypeError() : undefined);
-}
-
-/** A layer of Express's router, as far as it is looked at. */
-interface RouteLayer {
-  readonly route?: { readonly stack: readonly { readonly method?: string }[] };
-  match(path: string): boolean;
-}
-
-/** Answers 405 with `Allow` where the path exists and only the method does not. Runs after every route. */
-export function refuseOtherMethods(app: INestApplication): void {
-  const server = app.getHttpAdapter().getInstance() as Express;
-  server.use((request: Request, _response: Response, next: NextFunction) => {
-    const layers = server.router.stack as unknown as RouteLayer[];
-    const methods = layers
-      .filter((layer) => layer.route && layer.match(request.path))
-      .flatMap(({ route }) => route?.stack ?? []);
-    const allowed = new Set(methods.flatMap(({ method }) => method?.toUpperCase() ?? []));
-    next(allowed.size > 0 ? new MethodNotAllowedError([...allowed].join(', ')) : undefined);
-  });
 }

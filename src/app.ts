@@ -5,7 +5,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import type { RequestListener, Server } from 'node:http';
 import type { Logger } from 'pino';
 import { AppModule, type AppParts } from './app.module.js';
-import { refuseOtherMethods, setUp } from './app.setup.js';
+import { setUp } from './app.setup.js';
 import { NestLog } from './ops/log.js';
 
 /** Nest on a server that listens already: the port is known before the first address is written down. */
@@ -28,7 +28,6 @@ export async function createApp(parts: AppParts, server: Server, logger: Logger)
   });
   setUp(app, parts.config, logger);
   await app.init();
-  refuseOtherMethods(app);
   server.removeAllListeners('request');
   server.on('request', app.getHttpAdapter().getInstance() as RequestListener);
   return app;

@@ -1,9 +1,18 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  HttpException,
+  Logger,
+  NotFoundException,
+} from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { referenceOf } from '../access/client.js';
 import { MethodNotAllowedError } from '../access/access.errors.js';
 import { isDatabaseUnavailable } from '../database/database.errors.js';
+import { OAuthError } from '../oauth/oauth.errors.js';
 import { ERROR_TEXTS, type ErrorText } from './error-texts.js';
+import { methodsOf } from './other-methods.js';
 
 interface Problem {
   readonly code: string;
@@ -19,8 +28,9 @@ const RETRY_AFTER_SECONDS = '2';
 export class ErrorFilter implements ExceptionFilter {
   readonly #logger = new Logger('Error');
 
-  catch(error: unknown, host: ArgumentsHost): void {
+  catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
+    const error = sharpen(thrown, request);
     const response = host.switchToHttp().getResponse<Response>();
     const problem = problemOf(error);
     const reference = referenceOf(request);
@@ -77,6 +87,16 @@ export class ErrorFilter implements ExceptionFilter {
       stack,
     });
   }
+}
+
+/** Nest says "not found" as well where only the method is wrong. */
+function sharpen(error: unknown, request: Request): unknown {
+  if (!(error instanceof NotFoundException)) return error;
+  const methods = methodsOf(request);
+  if (methods.length > 0) return new MethodNotAllowedError(methods.join(', '));
+  return /^\/[^/]+\/authorized$/.test(request.path)
+    ? new OAuthError('unknown_provider', 'begin', 'no such route')
+    : error;
 }
 
 /** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */

@@ -531,8 +531,9 @@ export class TestProvider {
     const [id, secret] =
       authorization === undefined ? [form.client_id, form.client_secret] : basicCredentials(authorization);
     if (known && id === this.clientId && secret === this.clientSecret) return;
-    const headers = authorization === undefined ? undefined : { 'www-authenticate': 'Basic realm="test"' };
-    throw new Refusal('invalid_client', 401, headers);
+    const challenge: Record<string, string> =
+      authorization === undefined ? {} : { 'www-authenticate': 'Basic realm="test"' };
+    throw new Refusal('invalid_client', 401, challenge);
   }
 
   #serveAuthorize(address: URL, response: ServerResponse): void {
