@@ -1,4 +1,4 @@
-import { Controller, Get, Post, Req, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { Public } from '../access/access.decorators.js';
 import { PEOPLE } from './people.js';
@@ -39,6 +39,7 @@ export class StandInController {
   }
 
   @Post('token')
+  @HttpCode(200)
   async token(@Req() request: Request, @Res() response: Response): Promise<void> {
     const body = bodyOf(request.body);
     await answerWith(response, () => this.provider.token(body, request.get('authorization')));
@@ -50,6 +51,7 @@ export class StandInController {
   }
 
   @Post('revoke')
+  @HttpCode(200)
   revoke(@Req() { body }: Request, @Res() response: Response): void {
     this.provider.revoke(bodyOf(body));
     response.status(200).end();

@@ -34,7 +34,9 @@ export class ErrorFilter implements ExceptionFilter {
     const response = host.switchToHttp().getResponse<Response>();
     const problem = problemOf(error);
     const reference = referenceOf(request);
-    if (problem.status >= 500) this.#log(error, problem, reference);
+    // A failed callback has its line already, from the room that knows the step.
+    const told = error instanceof OAuthError && error.step !== 'begin';
+    if (problem.status >= 500 && !told) this.#log(error, problem, reference);
     if (response.headersSent) {
       response.destroy();
       return;

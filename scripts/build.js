@@ -1,0 +1,23 @@
+/** Builds `src` into `dist` when there is no build or a source file is newer. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export function buildIfNeeded() {
+  const sources = readdirSync(`${root}src`, { recursive: true }).map((file) => statSync(`${root}src/${file}`).mtimeMs);
+  if (builtAt() >= Math.max(...sources)) return;
+  console.log('Building ...');
+  const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
+  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function builtAt() {
+  try {
+    return statSync(`${root}dist/.tsbuildinfo`).mtimeMs;
+  } catch {
+    return 0;
+  }
+}

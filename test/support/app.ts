@@ -1,0 +1,57 @@
+import type { INestApplication, Type } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { createApp } from '../../src/app.js';
+import { type Environment, loadConfig } from '../../src/config/config.js';
+import { ADA_ACCOUNT, StandInModule, standInSettings } from '../../src/stand-in/stand-in.module.js';
+
+/** The whole application in this process, on a port of its own. */
+export interface TestApp {
+  readonly url: string;
+  readonly nest: INestApplication;
+  /** Every line it has logged, at the most talkative level. */
+  readonly log: string[];
+  close(): Promise<void>;
+}
+
+/**
+ * Starts Gatehouse as main does, with these settings. Without GOOGLE_CLIENT_ID the stand-in plays Google.
+ *
+ * @param extensions modules with listeners, providers or pages of the test
+ */
+export async function startApp(
+  databaseUrl: string,
+  environment: Environment = {},
+  extensions: Type[] = [],
+): Promise<TestApp> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(Number(environment['PORT'] ?? 0), '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const config = loadConfig(
+    { NODE_ENV: 'test', DATABASE_URL: databaseUrl, SECRET_KEYS: TEST_KEYS, ...environment, PORT: String(port) },
+    ['google'],
+  );
+  const standIn = config.provider('google')
+    ? undefined
+    : { settings: { google: standInSettings(config) }, module: StandInModule.forRoot(config) };
+  const adminAccounts = standIn && config.adminAccounts.length === 0 ? [ADA_ACCOUNT] : config.adminAccounts;
+
+  const log: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      log.push(chunk.toString());
+      done();
+    },
+  });
+  const logger = pino({ level: 'trace' }, stream);
+  const nest = await createApp(
+    { config: { ...config, adminAccounts }, databaseUrl, extensions, standIn },
+    server,
+    logger,
+  );
+  return { url: config.baseUrl, nest, log, close: () => nest.close() };
+}
+
+const TEST_KEYS = `test:${randomBytes(32).toString('base64')}`;
