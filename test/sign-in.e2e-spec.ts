@@ -199,7 +199,7 @@ describe('beginning a sign-in', () => {
 
   it('is refused as a form of another site', async () => {
     const response = await new Browser(app.url).post('/google', {}, { 'sec-fetch-site': 'cross-site', accept: 'application/json' }); // prettier-ignore
-    expect([response.status, (await response.json()).code]).toEqual([403, 'cross_origin']);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([403, 'cross_origin']);
   });
 
   it('keeps ten attempts at most', async () => {

@@ -1,10 +1,9 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { Request } from 'express';
-import type { SignedIn, SignedInUser } from './signed-in.js';
+import type { Role, SignedIn, SignedInUser } from './signed-in.js';
 
 /** Who may call a route. A route that says nothing is for signed-in people. */
 export type Access = 'public' | 'optional' | readonly Role[];
-export type Role = 'user' | 'viewer' | 'admin';
 
 export const ACCESS = 'access';
 

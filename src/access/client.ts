@@ -23,5 +23,6 @@ export function clientOf(request: Request): Client {
 
 /** Set on every request by ops/request-log, the first middleware. */
 export function referenceOf(request: Request): string {
-  return String((request as { id?: unknown }).id ?? '');
+  const { id } = request as { id?: unknown };
+  return typeof id === 'string' ? id : '';
 }

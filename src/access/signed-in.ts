@@ -1,4 +1,4 @@
-import type { Role } from './access.decorators.js';
+export type Role = 'user' | 'viewer' | 'admin';
 
 /** The person of a request, as the session statement reads them. */
 export interface SignedInUser {

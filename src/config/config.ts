@@ -353,11 +353,11 @@ function readProviderSettings(
 
 /** Settings that switch a protection off and have no business in production. */
 function refuseInProduction(environment: Environment, complain: (setting: string, message: string) => void): void {
-  if (environment['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+  if (environment.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
     complain('NODE_TLS_REJECT_UNAUTHORIZED', 'switches off the check of TLS certificates; take it out');
   }
   // Express prints every URL it routes under this switch, the authorization code of a callback included.
-  if (/\*|express|router/.test(environment['DEBUG'] ?? '')) {
+  if (/\*|express|router/.test(environment.DEBUG ?? '')) {
     complain('DEBUG', 'would write authorization codes to the log; take it out');
   }
 }

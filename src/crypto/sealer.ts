@@ -20,16 +20,19 @@ export class UnsealError extends Error {
  */
 export class Sealer {
   readonly #ring: readonly SecretKey[];
+  readonly #newest: SecretKey;
   readonly #subkeys = new Map<string, Buffer>();
 
   /** @param ring newest first: the first key seals, all of them open */
   constructor(ring: readonly SecretKey[]) {
-    if (ring.length === 0) throw new TypeError('The key ring is empty.');
+    const [newest] = ring;
+    if (newest === undefined) throw new TypeError('The key ring is empty.');
     this.#ring = ring;
+    this.#newest = newest;
   }
 
   seal(purpose: string, place: string, text: string): string {
-    const key = this.#ring[0] as SecretKey;
+    const key = this.#newest;
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, this.#subkey(key, purpose), nonce);
     cipher.setAAD(context(key.id, purpose, place));

@@ -42,7 +42,9 @@ const UNAVAILABLE_MESSAGES = /timeout exceeded when trying to connect|Connection
 
 export function isConnectionError(error: unknown): boolean {
   const code = codeOf(error);
-  return CONNECTION_CODES.has(code) || /^(57P03|53300)$/.test(code) || /Connection terminated/.test(messageOf(error));
+  return (
+    CONNECTION_CODES.has(code) || /^(57P03|53300)$/.test(code) || messageOf(error).includes('Connection terminated')
+  );
 }
 
 /** Whether an error of the driver or of TypeORM means that the database cannot be asked right now. */

@@ -1,5 +1,4 @@
 import type { DataSource } from 'typeorm';
-import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Pool, QueryResultRow } from 'pg';
 
 /** A statement that every connection parses and plans once. Names are unique within the application. */
@@ -17,7 +16,7 @@ export async function runPrepared<Row extends QueryResultRow>(
   statement: PreparedStatement,
   values: readonly unknown[],
 ): Promise<Row[]> {
-  const pool = (dataSource.driver as PostgresDriver).master as Pool;
+  const { master: pool } = dataSource.driver as unknown as { master: Pool };
   const result = await pool.query<Row>({ ...statement, values: [...values] });
   return result.rows;
 }

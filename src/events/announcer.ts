@@ -15,7 +15,7 @@ export class Announcer {
     for (const listener of this.emitter.listeners(event)) {
       // `emit` would turn the error of an async listener into an unhandled rejection, which ends the process.
       void Promise.resolve()
-        .then(() => listener(payload) as unknown)
+        .then((): unknown => listener(payload))
         .catch((error: unknown) => {
           this.#logger.error(
             `A listener of ${event} failed: ${error instanceof Error ? error.message : String(error)}`,

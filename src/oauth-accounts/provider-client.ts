@@ -77,7 +77,7 @@ function isUnauthorized(error: unknown): boolean {
 
 /** OpenID Connect Core §5.3.2: claims of another subject must not be used. */
 function refuseForeignClaims(account: OAuthAccount, claims: Record<string, unknown>): void {
-  if (claims['sub'] !== undefined && claims['sub'] !== account.subject) {
+  if (claims.sub !== undefined && claims.sub !== account.subject) {
     throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject');
   }
 }

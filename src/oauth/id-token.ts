@@ -82,14 +82,14 @@ export class IdTokenVerifier {
       requireIdToken: true,
     });
     await validateApplicationLevelSignature(server, answer, {
-      [jwksCache]: { jwks: keys as never, uat: Math.floor(Date.now() / 1000) },
+      [jwksCache]: { jwks: keys, uat: Math.floor(Date.now() / 1000) },
       // Keys come from our own cache. The library must never fetch by itself, least of all what a token points at.
       [customFetch]: () => Promise.reject(new TypeError('the key cache was bypassed')),
     });
     const claims = getValidatedIdTokenClaims(processed) as unknown as Record<string, unknown>;
     refuseLooseTimes(claims);
     // OpenID Connect Core §3.1.3.7 (5): the library asks for azp only beside several audiences.
-    if (claims['azp'] !== undefined && claims['azp'] !== client.client_id) {
+    if (claims.azp !== undefined && claims.azp !== client.client_id) {
       throw new OAuthError('id_token_invalid', 'id_token', 'issued to another client');
     }
     return claims;

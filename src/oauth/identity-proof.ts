@@ -71,6 +71,6 @@ export async function readUserinfo(
   if (status !== 200) throw new OAuthError('provider_refused', step, `answered ${status}`, { cause: { status } });
   const claims = jsonObject(text);
   if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');
-  if (typeof claims['error'] === 'string') throw new OAuthError('provider_refused', step, 'an error with status 200');
+  if (typeof claims.error === 'string') throw new OAuthError('provider_refused', step, 'an error with status 200');
   return claims;
 }

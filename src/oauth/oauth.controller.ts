@@ -32,7 +32,7 @@ export function OAuthController({ id, label }: OAuthProvider): Type {
         title: `Sign in with ${label}`,
         provider: { id, label },
         action: `/${id}`,
-        returnTo: typeof request.query['returnTo'] === 'string' ? request.query['returnTo'] : '/',
+        returnTo: typeof request.query.returnTo === 'string' ? request.query.returnTo : '/',
       });
     }
 
@@ -48,7 +48,10 @@ export function OAuthController({ id, label }: OAuthProvider): Type {
     @UseGuards(OAuthGuard(id))
     async authorized(@Req() request: Request, @Res() response: Response): Promise<void> {
       if (!request.oauth) throw new TypeError('the route has no guard');
-      if (!('authorization' in request.oauth)) return leave(request.oauth, response);
+      if (!('authorization' in request.oauth)) {
+        leave(request.oauth, response);
+        return;
+      }
       const { authorization } = request.oauth;
       const next = await this.failures.watch(id, referenceOf(request), () =>
         this.failures.record(authorization.attempt, () => this.handler.complete(authorization, request, response)),

@@ -140,7 +140,7 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
 
     #returnTo(request: Request): string {
       const sent = request.method === 'POST' ? (request.body as Record<string, unknown> | undefined) : request.query;
-      return returnToPath(sent?.['returnTo'], this.registry.baseUrl, this.registry.signInRoutes);
+      return returnToPath(sent?.returnTo, this.registry.baseUrl, this.registry.signInRoutes);
     }
 
     override getAuthenticateOptions() {

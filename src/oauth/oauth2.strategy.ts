@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
-import passport, { type Strategy } from 'passport';
+import passport from 'passport';
 import OAuth2Strategy from 'passport-oauth2';
 import type { Authorization } from './authorization-handler.js';
 import { IdentityProof } from './identity-proof.js';
@@ -86,7 +86,7 @@ export class Strategies {
     const strategy =
       provider.provider.createStrategy?.(options, verify) ?? new OAuth2Strategy(options as never, verify as never);
     this.#harden(strategy as unknown as StrategySeam, provider);
-    passport.use(this.registry.strategyName(provider.id), strategy as Strategy);
+    passport.use(this.registry.strategyName(provider.id), strategy);
   }
 
   #harden(strategy: StrategySeam, provider: ConfiguredProvider): void {
@@ -99,6 +99,7 @@ export class Strategies {
     // Our errors already say what happened; the strategy would wrap them and lose the code.
     strategy._createOAuthError = (_message, error) => error;
 
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the copy of each request below
     const { authenticate } = strategy;
     // Passport calls this on a copy of the strategy made for one request, so `this` may be changed freely.
     strategy.authenticate = function (this: StrategySeam, request, options) {

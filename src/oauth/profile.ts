@@ -32,7 +32,7 @@ function usableEmail(email: string | undefined): string | undefined {
 }
 
 function usableName(name: string | undefined): string | undefined {
-  const text = name === undefined ? '' : [...wellFormed(name).trim()].slice(0, NAME_LIMIT).join('');
+  const text = name === undefined ? '' : Array.from(wellFormed(name).trim()).slice(0, NAME_LIMIT).join('');
   return text === '' ? undefined : text;
 }
 

@@ -27,7 +27,7 @@ export class ConfiguredProvider {
   ) {
     this.redirectUri = `${baseUrl}/${provider.id}/authorized`;
     this.scopes = settings.scopes ?? provider.scopes;
-    this.issuers = settings.issuer !== undefined ? [settings.issuer] : (provider.idToken?.issuers ?? []);
+    this.issuers = settings.issuer === undefined ? (provider.idToken?.issuers ?? []) : [settings.issuer];
   }
 
   get id(): string {
@@ -61,9 +61,7 @@ export class ConfiguredProvider {
   /** The addresses that pages may lead to (`form-action`), as far as they are known without asking. */
   get authorizationOrigin(): string | undefined {
     const { issuer, endpoints } = this.settings;
-    const address =
-      endpoints.authorization_endpoint ??
-      (issuer === undefined ? this.provider.endpoints.authorization_endpoint : issuer);
+    const address = endpoints.authorization_endpoint ?? issuer ?? this.provider.endpoints.authorization_endpoint;
     return URL.canParse(address) ? new URL(address).origin : undefined;
   }
 

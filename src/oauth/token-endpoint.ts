@@ -21,7 +21,7 @@ const tokenAnswer = z.object({
   expires_in: z
     .union([z.number(), z.string().regex(/^-?\d{1,15}$/)])
     .nullish()
-    .transform((value) => (value == null ? undefined : Number(value))),
+    .transform((value) => (value === null || value === undefined ? undefined : Number(value))),
   refresh_token: token.nullish(),
   scope: z.string().max(TOKEN_LIMIT).nullish(),
   id_token: z
@@ -102,7 +102,7 @@ export class TokenEndpoint {
       refreshToken: refresh_token ?? undefined,
       expiresAt: expires_in === undefined ? undefined : expiry(sentAt, expires_in),
       // RFC 6749 §5.1: absent means "as asked".
-      scopes: scope == null ? askedScopes : scope.split(' ').filter(Boolean),
+      scopes: scope?.split(' ').filter(Boolean) ?? askedScopes,
       idToken: id_token ?? undefined,
     };
   }
@@ -123,7 +123,7 @@ export function clientAuthentication({ provider, settings }: ConfiguredProvider)
 
 /** Turns an answer that is not a success into our error; returns when it may be one. */
 function refuseErrors({ status, text }: ProviderAnswer, step: Step): void {
-  const error = jsonObject(text)?.['error'];
+  const error = jsonObject(text)?.error;
   if (error === 'invalid_grant') throw new OAuthError('code_rejected', step, 'invalid_grant');
   if (typeof error === 'string' && OAUTH_ERRORS.has(error)) {
     throw new OAuthError('provider_refused', step, `refused with ${error}`);

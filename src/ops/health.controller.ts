@@ -21,11 +21,15 @@ export class HealthController {
   /** It can serve: not stopping, and the database answers (within its own time limits, under two seconds). */
   @Get('ready')
   async ready(@Res() response: Response): Promise<void> {
-    if (this.readiness.stopping) return answer(response, 503, 'stopping');
+    if (this.readiness.stopping) {
+      answer(response, 503, 'stopping');
+      return;
+    }
     try {
       await this.dataSource.query('SELECT 1');
     } catch {
-      return answer(response, 503, 'database unavailable');
+      answer(response, 503, 'database unavailable');
+      return;
     }
     answer(response, 200, 'ready');
   }

@@ -22,7 +22,7 @@ export const google = defineProvider({
   // A refresh token comes only with offline access, and again only after a new consent.
   authorizationParams: ({ own }): Record<string, string> => ({
     access_type: 'offline',
-    ...(own['HOSTED_DOMAIN'] === undefined ? {} : { hd: own['HOSTED_DOMAIN'] }),
+    ...(own.HOSTED_DOMAIN === undefined ? {} : { hd: own.HOSTED_DOMAIN }),
   }),
   prompt: 'consent',
   ownSettings: ['HOSTED_DOMAIN'],
@@ -44,7 +44,7 @@ export const google = defineProvider({
   }),
   checkClaims({ hd }, { own }) {
     // The `hd` parameter only chooses what Google offers; only the verified claim says whose account it is.
-    if (own['HOSTED_DOMAIN'] !== undefined && hd !== own['HOSTED_DOMAIN']) {
+    if (own.HOSTED_DOMAIN !== undefined && hd !== own.HOSTED_DOMAIN) {
       throw new OAuthError('hosted_domain_not_allowed', 'claims', 'another hosted domain, or none');
     }
   },

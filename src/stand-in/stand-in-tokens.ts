@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { Sealer, UnsealError } from '../crypto/sealer.js';
+import { type Sealer, UnsealError } from '../crypto/sealer.js';
 
 /** Everything the stand-in gives out is a sealed note to itself, so that stored tokens work after a restart. */
 const note = z.object({

@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import { Public } from '../access/access.decorators.js';
 import { PEOPLE } from './people.js';
 import { EndpointError, StandInError } from './stand-in.errors.js';
-import { StandInProvider } from './stand-in.provider.js';
+import { type Fields, StandInProvider } from './stand-in.provider.js';
 
 const SCOPE_MEANINGS: Readonly<Record<string, string>> = {
   openid: 'Know who you are',
@@ -18,8 +18,7 @@ export class StandInController {
 
   @Get('authorize')
   consent(@Req() { query }: Request, @Res() response: Response): void {
-    refuseDoubled(query);
-    const { request, scopes } = this.provider.begin(query);
+    const { request, scopes } = this.provider.begin(single(query));
     response.set('Cache-Control', 'no-store').render('stand-in/consent', {
       title: 'Choose a person – not Google',
       clientName: 'Gatehouse',
@@ -80,15 +79,14 @@ async function answerWith(response: Response, work: () => object | Promise<objec
   }
 }
 
-function bodyOf(body: unknown): Record<string, unknown> {
-  const fields = (body ?? {}) as Record<string, unknown>;
-  refuseDoubled(fields);
-  return fields;
+function bodyOf(body: unknown): Fields {
+  return single((body ?? {}) as Record<string, unknown>);
 }
 
 /** RFC 6749 §3.1: parameters must not be included more than once. */
-function refuseDoubled(fields: Record<string, unknown>): void {
+function single(fields: Record<string, unknown>): Fields {
   for (const [name, value] of Object.entries(fields)) {
     if (typeof value !== 'string') throw new StandInError(`The parameter ${name} must appear once.`);
   }
+  return fields as Fields;
 }

@@ -3,7 +3,10 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'j
 import { z } from 'zod';
 import { EndpointError, StandInError } from './stand-in.errors.js';
 import { PEOPLE, type Person } from './people.js';
-import { LIFETIME_MS, type Note, StandInTokens } from './stand-in-tokens.js';
+import { LIFETIME_MS, type Note, type StandInTokens } from './stand-in-tokens.js';
+
+/** Form or query fields, each present once. */
+export type Fields = Readonly<Record<string, string | undefined>>;
 
 export interface StandInClient {
   readonly issuer: string;
@@ -38,11 +41,10 @@ export class StandInProvider {
   ) {}
 
   /** @returns the request as an opaque value for the consent page; @throws StandInError */
-  begin(query: Readonly<Record<string, unknown>>): { request: string; scopes: readonly string[] } {
+  begin(query: Fields): { request: string; scopes: readonly string[] } {
     // An unknown client or address is never redirected to: it would make this an open redirector.
-    if (query['client_id'] !== this.client.clientId)
-      throw new StandInError('The stand-in does not know this client_id.');
-    if (query['redirect_uri'] !== this.client.redirectUri) {
+    if (query.client_id !== this.client.clientId) throw new StandInError('The stand-in does not know this client_id.');
+    if (query.redirect_uri !== this.client.redirectUri) {
       throw new StandInError('This redirect_uri is not the registered one.');
     }
     const parsed = authorizationRequest.safeParse(query);
@@ -77,9 +79,9 @@ export class StandInProvider {
   }
 
   /** The token endpoint. @throws EndpointError */
-  async token(body: Readonly<Record<string, unknown>>, authorization: string | undefined): Promise<object> {
+  async token(body: Fields, authorization: string | undefined): Promise<object> {
     this.#authenticate(body, authorization);
-    switch (body['grant_type']) {
+    switch (body.grant_type) {
       case 'authorization_code':
         return this.#exchange(body);
       case 'refresh_token':
@@ -98,8 +100,8 @@ export class StandInProvider {
   }
 
   /** RFC 7009: an unknown token is as good as a revoked one. */
-  revoke(body: Readonly<Record<string, unknown>>): void {
-    const token = String(body['token'] ?? '');
+  revoke(body: Fields): void {
+    const token = body.token ?? '';
     const note = this.tokens.read('refresh token', token) ?? this.tokens.read('access token', token);
     if (note) this.tokens.spend(note);
   }
@@ -128,12 +130,12 @@ export class StandInProvider {
     return { keys: [(await this.#signingKey()).publicJwk] };
   }
 
-  async #exchange(body: Readonly<Record<string, unknown>>): Promise<object> {
-    const code = this.tokens.read('code', String(body['code'] ?? ''));
-    if (!code || body['redirect_uri'] !== this.client.redirectUri) throw new EndpointError('invalid_grant');
+  async #exchange(body: Fields): Promise<object> {
+    const code = this.tokens.read('code', body.code ?? '');
+    if (!code || body.redirect_uri !== this.client.redirectUri) throw new EndpointError('invalid_grant');
     // Spent before anything else can fail: a code is good for one try.
     this.tokens.spend(code);
-    const challenge = createHash('sha256').update(String(body['code_verifier'] ?? '')).digest('base64url'); // prettier-ignore
+    const challenge = createHash('sha256').update((body.code_verifier ?? '')).digest('base64url'); // prettier-ignore
     if (challenge !== code.codeChallenge) throw new EndpointError('invalid_grant');
     const { subject, scope } = code;
     return {
@@ -143,8 +145,8 @@ export class StandInProvider {
     };
   }
 
-  #refresh(body: Readonly<Record<string, unknown>>): object {
-    const grant = this.tokens.read('refresh token', String(body['refresh_token'] ?? ''));
+  #refresh(body: Fields): object {
+    const grant = this.tokens.read('refresh token', body.refresh_token ?? '');
     if (!grant) throw new EndpointError('invalid_grant');
     return this.#accessToken(grant);
   }
@@ -170,13 +172,13 @@ export class StandInProvider {
   }
 
   /** RFC 6749 §2.3.1, in the header or in the body. */
-  #authenticate(body: Readonly<Record<string, unknown>>, authorization: string | undefined): void {
+  #authenticate(body: Fields, authorization: string | undefined): void {
     const basic = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization ?? '')?.[1];
     const [id, secret] =
       basic === undefined
-        ? [body['client_id'], body['client_secret']]
+        ? [body.client_id, body.client_secret]
         : Buffer.from(basic, 'base64').toString().split(':').map((part) => decodeURIComponent(part.replaceAll('+', ' '))); // prettier-ignore
-    if (id !== this.client.clientId || !sameText(String(secret ?? ''), this.client.clientSecret)) {
+    if (id !== this.client.clientId || !sameText(secret ?? '', this.client.clientSecret)) {
       throw new EndpointError('invalid_client', 401);
     }
   }

@@ -20,6 +20,9 @@ const TRY_LATER = 'Please try again in a moment, or sign in another way.';
 const TELL_US = 'Please try again. If it happens again, tell the people who run this site the reference below.';
 const STALE = 'This sign-in can no longer be finished';
 
+/** A defect. */
+export const INTERNAL_ERROR = text('A mistake of ours', 'Something went wrong on our side.', TELL_US, 'home');
+
 export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
   unknown_provider: text(
     'No such way to sign in',
@@ -137,5 +140,5 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
     'Please try again in a moment; nothing was changed.',
   ),
   shutting_down: text('Back in a moment', 'This server is being restarted.', 'Please try again in a moment.'),
-  internal: text('A mistake of ours', 'Something went wrong on our side.', TELL_US, 'home'),
+  internal: INTERNAL_ERROR,
 };

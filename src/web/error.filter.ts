@@ -11,7 +11,7 @@ import { referenceOf } from '../access/client.js';
 import { MethodNotAllowedError } from '../access/access.errors.js';
 import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
-import { ERROR_TEXTS, type ErrorText } from './error-texts.js';
+import { ERROR_TEXTS, type ErrorText, INTERNAL_ERROR } from './error-texts.js';
 import { methodsOf } from './other-methods.js';
 
 interface Problem {
@@ -108,7 +108,7 @@ export function wantsPage(request: Request): boolean {
 }
 
 function textOf(code: string): ErrorText {
-  return ERROR_TEXTS[code] ?? (ERROR_TEXTS['internal'] as ErrorText);
+  return ERROR_TEXTS[code] ?? INTERNAL_ERROR;
 }
 
 function problemOf(error: unknown): Problem {

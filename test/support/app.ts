@@ -27,7 +27,7 @@ export async function startApp(
   extensions: Type[] = [],
 ): Promise<TestApp> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(Number(environment['PORT'] ?? 0), '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(Number(environment.PORT ?? 0), '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
   const config = loadConfig(
     { NODE_ENV: 'test', DATABASE_URL: databaseUrl, SECRET_KEYS: TEST_KEYS, ...environment, PORT: String(port) },

@@ -11,10 +11,10 @@ export interface TestDatabase {
 }
 
 export async function createDatabase(): Promise<TestDatabase> {
-  const server = process.env['TEST_SERVER_URL'] ?? '';
+  const server = process.env.TEST_SERVER_URL ?? '';
   const name = `gatehouse_${randomBytes(6).toString('hex')}`;
   await withClient(server, (client) =>
-    client.query(`CREATE DATABASE ${name} TEMPLATE ${process.env['TEST_TEMPLATE']}`),
+    client.query(`CREATE DATABASE ${name} TEMPLATE ${process.env.TEST_TEMPLATE}`),
   );
   const address = new URL(server);
   address.pathname = `/${name}`;

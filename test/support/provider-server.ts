@@ -177,19 +177,19 @@ class Gate {
 export class TestProvider {
   readonly origin: string;
   /** What stands in `iss` and in the metadata. */
-  issuer: string;
+  issuer!: string;
   readonly clientId = 'gatehouse-test.apps.example';
   /** Holds every character that a careless encoding breaks (RFC 6749 §2.3.1); unique in each run. */
   readonly clientSecret: string;
 
   people: ReturnType<typeof samplePeople> & Record<string, Person> = samplePeople();
-  promisesIssuer: boolean;
-  rotation: Rotation = 'never';
-  pkce: Pkce = 'required';
-  clientAuthentication: 'any' | 'client_secret_post' | 'client_secret_basic' = 'any';
-  accessTokenLifetimeInSeconds = ACCESS_TOKEN_LIFETIME_IN_SECONDS;
+  promisesIssuer!: boolean;
+  rotation!: Rotation;
+  pkce!: Pkce;
+  clientAuthentication!: 'any' | 'client_secret_post' | 'client_secret_basic';
+  accessTokenLifetimeInSeconds!: number;
   /** Registered redirect URIs; none: every loopback address. */
-  redirectUris: readonly string[] = [];
+  redirectUris!: readonly string[];
 
   readonly faults = new Faults();
   /** How id_tokens of code exchanges lie. */
@@ -206,11 +206,10 @@ export class TestProvider {
   private constructor(
     private readonly listeners: { provider: Listener; elsewhere: Listener },
     private key: SigningKey,
-    options: ProviderOptions,
+    private readonly options: ProviderOptions,
   ) {
     this.origin = listeners.provider.origin;
-    this.issuer = options.issuer ?? this.origin;
-    this.promisesIssuer = options.promisesIssuer ?? false;
+    this.reset();
     const canary = `canary${randomBytes(16).toString('hex')}`;
     this.clientSecret = `a:b+c%/é ${canary}`;
     this.#ledger.keep(this.clientSecret);
@@ -230,7 +229,7 @@ export class TestProvider {
     await Promise.all([this.listeners.provider.close(), this.listeners.elsewhere.close()]);
   }
 
-  /** Back to an honest provider with the sample people, and nothing seen. What was issued stays good. */
+  /** Back to an honest provider that has seen nothing. What was issued stays good, people who were added stay. */
   reset(): void {
     for (const endpoint of [...this.#gates.keys()]) this.#release(endpoint);
     this.faults.clear();
@@ -239,7 +238,10 @@ export class TestProvider {
     this.#authorizations = [];
     this.#redirectTargetHits = 0;
     this.#attackerKeyHits = 0;
-    this.people = samplePeople();
+    Object.assign(this.people, samplePeople());
+    this.issuer = this.options.issuer ?? this.origin;
+    this.promisesIssuer = this.options.promisesIssuer ?? false;
+    this.redirectUris = [];
     this.rotation = 'never';
     this.pkce = 'required';
     this.clientAuthentication = 'any';

@@ -1,0 +1,104 @@
+import { describe, expect, it } from '@jest/globals';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+const SRC = resolve('src');
+
+/** The levels of the house, lowest first. A room imports from lower levels only, never sideways. */
+const LEVELS = [
+  ['config'],
+  ['crypto', 'database', 'events', 'access'],
+  ['oauth', 'users'],
+  ['providers', 'oauth-accounts', 'sessions', 'audit'],
+  ['auth', 'account'],
+  ['stand-in', 'web', 'ops'],
+];
+const TOP = LEVELS.length;
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+  .map((file) => join(SRC, file));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  const specifiers = [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map((match) => match[1] ?? '');
+  return specifiers.map((specifier) => resolve(dirname(file), specifier.replace(/\.js$/, '.ts')));
+}
+
+function roomOf(file: string): string {
+  const [room = '', inside] = relative(SRC, file).split('/');
+  return inside === undefined ? '' : room;
+}
+
+function levelOf(room: string): number {
+  if (room === '') return TOP;
+  return LEVELS.findIndex((rooms) => rooms.includes(room));
+}
+
+describe('the house', () => {
+  it('has only the rooms that are listed', () => {
+    const rooms = new Set(files.map(roomOf));
+    expect([...rooms].filter((room) => levelOf(room) === -1)).toEqual([]);
+  });
+
+  it('has no arrow that points up or sideways', () => {
+    const wrong = files.flatMap((file) =>
+      importsOf(file)
+        .filter((target) => roomOf(target) !== roomOf(file) && levelOf(roomOf(target)) >= levelOf(roomOf(file)))
+        .map((target) => `${relative(SRC, file)} -> ${relative(SRC, target)}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('imports nothing that is not there', () => {
+    const missing = files.flatMap((file) => importsOf(file).filter((target) => !existsSync(target)));
+    expect(missing).toEqual([]);
+  });
+
+  it('has no circle of files', () => {
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const walk = (file: string, path: string[]): void => {
+      if (path.includes(file)) {
+        circles.push([...path.slice(path.indexOf(file)), file].map((part) => relative(SRC, part)).join(' -> '));
+        return;
+      }
+      if (done.has(file)) return;
+      for (const target of importsOf(file)) walk(target, [...path, file]);
+      done.add(file);
+    };
+    files.forEach((file) => walk(file, []));
+    expect(circles).toEqual([]);
+  });
+
+  it('keeps every provider out of the protocol', () => {
+    const names = /\b(google|github|microsoft|facebook|apple)\b/i;
+    const naming = files.filter((file) => roomOf(file) === 'oauth' && names.test(withoutComments(file)));
+    expect(naming.map((file) => relative(SRC, file))).toEqual([]);
+  });
+
+  // The programs of the embedded Postgres are given an environment of their own, made from ours.
+  it('reads the environment in one place', () => {
+    const readers = files.filter((file) => /process\.env/.test(withoutComments(file)));
+    expect(readers.map((file) => relative(SRC, file)).sort()).toEqual(['database/postgres-user.ts', 'main.ts']);
+  });
+
+  it('opens stored tokens in one place', () => {
+    const openers = files.filter((file) => /sealer\.open\(/.test(readFileSync(file, 'utf8')));
+    expect(openers.map((file) => relative(SRC, file)).sort()).toEqual([
+      'oauth-accounts/token-vault.ts',
+      'oauth/sign-in-attempt.ts',
+      'stand-in/stand-in-tokens.ts',
+    ]);
+  });
+
+  it('says in every module what the room is', () => {
+    const modules = files.filter((file) => file.endsWith('.module.ts') && roomOf(file) !== '');
+    const silent = modules.filter((file) => !new RegExp(`\\* ${roomOf(file)}: `).test(readFileSync(file, 'utf8')));
+    expect(silent.map((file) => relative(SRC, file))).toEqual([]);
+  });
+});
+
+function withoutComments(file: string): string {
+  return readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
+}

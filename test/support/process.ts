@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Gatehouse as a process of its own, as `npm start` and production run it. */
+export interface GatehouseProcess {
+  /** Where it listens; BASE_URL may say something else. */
+  readonly url: string;
+  readonly child: ChildProcess;
+  output(): string;
+  stop(): Promise<number | null>;
+}
+
+const START_LIMIT_MS = 20_000;
+
+/** Runs the build with these settings and nothing else of our environment. Never reads a `.env` of the checkout. */
+export function spawnGatehouse(environment: Record<string, string>): { child: ChildProcess; output: () => string } {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-run-'));
+  const child = spawn(process.execPath, [join(process.cwd(), 'dist/main.js')], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'] ?? '', HOME: folder, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  const take = (chunk: Buffer) => (text += chunk.toString());
+  child.stdout.on('data', take);
+  child.stderr.on('data', take);
+  child.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return { child, output: () => text };
+}
+
+/** Starts it on a free port and waits until it serves. */
+export async function startProcess(environment: Record<string, string>): Promise<GatehouseProcess> {
+  const port = environment['PORT'] ?? String(await freePort());
+  const { child, output } = spawnGatehouse({ ...environment, PORT: port });
+  const url = `http://127.0.0.1:${port}`;
+  const giveUpAt = Date.now() + START_LIMIT_MS;
+  for (;;) {
+    if (child.exitCode !== null || Date.now() > giveUpAt) {
+      child.kill('SIGKILL');
+      throw new Error(`Gatehouse did not start:\n${output()}`);
+    }
+    const ready = await fetch(`${url}/health/ready`).catch(() => undefined);
+    if (ready?.status === 200) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return {
+    url,
+    child,
+    output,
+    stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+      const exit = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exit;
+      return child.exitCode;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net');
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
+}
