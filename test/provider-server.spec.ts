@@ -23,6 +23,7 @@ const REDIRECT_URI = 'http://localhost:3000/google/authorized';
 /** What the reference client below waits; the house waits five seconds. */
 const PATIENCE_MS = 1000;
 const ANSWER_LIMIT_BYTES = 256 * 1024;
+// eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated to stand out; the provider speaks plain http on 127.0.0.1
 const INSECURE = { [oauth.allowInsecureRequests]: true };
 
 let provider: TestProvider;
@@ -634,7 +635,7 @@ describe('close', () => {
   });
 
   it.each(['hang', 'one byte per second', 'a chunked body that never ends'])(
-    'cuts a connection that %s',
+    'cuts what would not end: %s',
     async (name) => {
       other.faults.set('jwks', faultNamed(name));
       const failed = fetch(`${other.origin}/jwks`).then((response) => response.text());

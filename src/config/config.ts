@@ -217,14 +217,12 @@ export function loadConfig(environment: Environment, providerIds: readonly strin
 
   const host = read('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1');
   const port = read('PORT') ?? 3000;
-  const baseAddress =
-    required('BASE_URL', 'the https address browsers use, for example https://sign-in.example.org') ??
-    new URL(`http://localhost:${port}`);
-  if (
-    present(environment, 'BASE_URL') !== undefined &&
-    baseAddress.protocol === 'http:' &&
-    !httpAllowedAt(baseAddress)
-  ) {
+  const declaredAddress = required(
+    'BASE_URL',
+    'the https address browsers use, for example https://sign-in.example.org',
+  );
+  const baseAddress = declaredAddress ?? new URL(`http://localhost:${port}`);
+  if (declaredAddress?.protocol === 'http:' && !httpAllowedAt(declaredAddress)) {
     complain('BASE_URL', insecureAdvice(production));
   }
   if (baseAddress.pathname !== '/' || baseAddress.search || baseAddress.hash || baseAddress.username) {

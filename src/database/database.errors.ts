@@ -1,14 +1,3 @@
-/** The database cannot be asked right now. The person is told to come back; the cause is for the log. */
-export class DatabaseUnavailableError extends Error {
-  override readonly name = 'DatabaseUnavailableError';
-  readonly code = 'database_unavailable';
-  readonly status = 503;
-
-  constructor(cause: unknown) {
-    super('the database did not answer in time or refused', { cause });
-  }
-}
-
 /** No connection at start. The message is made for the person at the terminal and holds no password. */
 export class DatabaseUnreachableError extends Error {
   override readonly name = 'DatabaseUnreachableError';

@@ -49,7 +49,7 @@ export class ProviderClient {
       // Revoked or expired before its time: one refresh, one more try.
       claims = await ask((await this.refresher.renew(account)).accessToken);
     }
-    refuseForeignClaims(account, claims);
+    refuseForeignClaims(account.subject, claims, provider.provider.idToken !== undefined);
     return { endpoint, claims };
   }
 
@@ -75,9 +75,11 @@ function isUnauthorized(error: unknown): boolean {
   return error instanceof OAuthError && (error.cause as { status?: number } | undefined)?.status === 401;
 }
 
-/** OpenID Connect Core §5.3.2: claims of another subject must not be used. */
-function refuseForeignClaims(account: OAuthAccount, claims: Record<string, unknown>): void {
-  if (claims.sub !== undefined && claims.sub !== account.subject) {
-    throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject');
-  }
+/**
+ * Claims of another subject must not be used (OpenID Connect Core §5.3.2). An OpenID provider always names the subject;
+ * others may call it something else, and then there is nothing to compare.
+ */
+function refuseForeignClaims(subject: string, { sub }: Record<string, unknown>, isOpenId: boolean): void {
+  if (sub === subject || (sub === undefined && !isOpenId)) return;
+  throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject, or of nobody');
 }

@@ -58,13 +58,15 @@ export class IdTokenVerifier {
   ): Promise<Record<string, unknown>> {
     const keys = this.#keysOf(provider);
     try {
-      return await this.#verifyWith(await keys.read(signal), provider, idToken, nonce);
-    } catch (error) {
-      // Only an unknown key is worth another look: the provider may have rotated its keys a moment ago.
-      if (!isUnknownKey(error) || !keys.mayReload()) throw refused(error);
-    }
-    try {
-      return await this.#verifyWith(await keys.reload(signal), provider, idToken, nonce);
+      const known = await keys.read(signal);
+      try {
+        return await this.#verifyWith(known, provider, idToken, nonce);
+      } catch (error) {
+        // Only an unknown key is worth another look: the provider may have rotated its keys a moment ago.
+        const newer = isUnknownKey(error) ? await keys.newerThan(known, signal) : undefined;
+        if (!newer) throw error;
+        return await this.#verifyWith(newer, provider, idToken, nonce);
+      }
     } catch (error) {
       throw refused(error);
     }
@@ -118,7 +120,7 @@ export class IdTokenVerifier {
 class ProviderKeys {
   #current: { keys: KeySet; readAt: number } | undefined;
   #reading: Promise<KeySet> | undefined;
-  #reloadedAt = -Infinity;
+  #askedAgainAt = -Infinity;
 
   constructor(
     private readonly provider: ConfiguredProvider,
@@ -127,18 +129,28 @@ class ProviderKeys {
 
   async read(signal?: AbortSignal): Promise<KeySet> {
     if (this.#current && Date.now() - this.#current.readAt < KEYS_LIFETIME_MS) return this.#current.keys;
+    return this.#readOnce(signal);
+  }
+
+  /**
+   * For a token whose key is not among the `known`: keys that were read later. The known ones stay in force when the
+   * provider cannot be asked.
+   *
+   * @returns undefined while there are none and it is too early to ask again
+   */
+  async newerThan(known: KeySet, signal?: AbortSignal): Promise<KeySet | undefined> {
+    if (this.#current && this.#current.keys !== known) return this.#current.keys;
+    // Whoever comes while somebody else is asking waits for the same answer.
+    if (!this.#reading) {
+      if (Date.now() - this.#askedAgainAt <= UNKNOWN_KEY_COOLDOWN_MS) return undefined;
+      this.#askedAgainAt = Date.now();
+    }
+    return this.#readOnce(signal);
+  }
+
+  async #readOnce(signal?: AbortSignal): Promise<KeySet> {
     this.#reading ??= this.#fetch(signal).finally(() => (this.#reading = undefined));
     return this.#reading;
-  }
-
-  mayReload(): boolean {
-    return Date.now() - this.#reloadedAt > UNKNOWN_KEY_COOLDOWN_MS;
-  }
-
-  async reload(signal?: AbortSignal): Promise<KeySet> {
-    this.#reloadedAt = Date.now();
-    this.#current = undefined;
-    return this.read(signal);
   }
 
   async #fetch(signal?: AbortSignal): Promise<KeySet> {

@@ -13,6 +13,8 @@ export async function createLog({ logLevel, logFormat }: Pick<Config, 'logLevel'
 /** Nest tells every module and route at a start: a hundred lines nobody reads twice. */
 const NEST_START = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
 
+const START_FAILURE = new Set(['ExceptionHandler', 'TypeOrmModule']);
+
 /** What Nest and our rooms log through: a sentence, or an object with an `event`. */
 export class NestLog implements LoggerService {
   constructor(private readonly log_: Logger) {}
@@ -26,6 +28,8 @@ export class NestLog implements LoggerService {
   }
 
   error(message: unknown, ...rest: unknown[]): void {
+    // What ends a start is told once, by main, in a sentence for the person at the terminal.
+    if (START_FAILURE.has(String(rest.at(-1)))) return;
     this.#write('error', message, rest);
   }
 

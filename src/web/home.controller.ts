@@ -27,7 +27,13 @@ export class HomeController {
     const { user, session } = signedIn;
     response.render('home', {
       title: 'Home',
-      user: { ...user, name: user.name ?? user.email ?? 'you', initials: initials(user.name ?? user.email ?? '') },
+      user: {
+        name: user.name ?? user.email ?? 'you',
+        initials: initials(user.name ?? user.email ?? ''),
+        email: user.email,
+        emailVerified: user.emailVerified,
+        role: user.role,
+      },
       signedInAt: { iso: session.signedInAt.toISOString(), text: written(session.signedInAt) },
       ...(await this.#live(signedIn)),
     });

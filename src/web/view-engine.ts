@@ -17,7 +17,7 @@ const COMPILE_OPTIONS: CompileOptions = {
   preventIndent: true,
 };
 
-/** Own properties only: `{{constructor}}` and inherited getters print nothing (CVE-2019-19919 and its kin). */
+/** `{{constructor}}` and inherited getters print nothing. Handlebars' own default, said aloud because `hbs` turns it off. */
 const OWN_PROPERTIES_ONLY = { allowProtoMethodsByDefault: false, allowProtoPropertiesByDefault: false };
 
 /**

@@ -1,0 +1,134 @@
+import { describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigurationError, type Environment, loadConfig } from './config.js';
+
+const KEY = `k1:${randomBytes(32).toString('base64')}`;
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  BASE_URL: 'https://sign-in.example.org',
+  DATABASE_URL: 'postgres://user:secret@db.example.org/gatehouse',
+  SECRET_KEYS: KEY,
+  GOOGLE_CLIENT_ID: 'id',
+  GOOGLE_CLIENT_SECRET: 'secret',
+};
+const DEVELOPMENT = { SECRET_KEYS: KEY };
+
+function problemsOf(environment: Environment): string[] {
+  try {
+    loadConfig(environment, ['google']);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return error.problems.map(({ setting }) => setting);
+  }
+}
+
+describe('loadConfig', () => {
+  it('has a value for everything in development', () => {
+    const config = loadConfig(DEVELOPMENT, ['google']);
+    expect(config).toMatchObject({
+      production: false,
+      host: '127.0.0.1',
+      port: 3000,
+      baseUrl: 'http://localhost:3000',
+      https: false,
+      databasePoolSize: 10,
+      sessionIdleDays: 14,
+      sessionAbsoluteDays: 90,
+      signUp: 'open',
+      logFormat: 'pretty',
+    });
+    expect(config.provider('google')).toBeUndefined();
+  });
+
+  it('makes a development key once and keeps it from other users', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gatehouse-key-'));
+    const first = loadConfig({ DATA_DIR: folder }, []).secretKeys;
+    expect(loadConfig({ DATA_DIR: folder }, []).secretKeys).toEqual(first);
+    expect(statSync(join(folder, 'secret-key')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(folder, 'secret-key'))).not.toHaveLength(0);
+  });
+
+  it('names everything that production lacks, at once', () => {
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
+      'BASE_URL',
+      'DATABASE_URL',
+      'SECRET_KEYS',
+      'GOOGLE_CLIENT_ID',
+      'GOOGLE_CLIENT_SECRET',
+    ]);
+  });
+
+  it.each([
+    ['NODE_ENV', 'staging'],
+    ['PORT', 'http'],
+    ['PORT', '65536'],
+    ['BASE_URL', 'ftp://example.org'],
+    ['BASE_URL', 'https://example.org/path'],
+    ['BASE_URL', 'http://example.org'],
+    ['DATABASE_URL', 'mysql://db'],
+    ['DATABASE_POOL_SIZE', '0'],
+    ['SESSION_IDLE_DAYS', '-1'],
+    ['SESSION_ABSOLUTE_DAYS', 'x'],
+    ['TRUST_PROXY', 'true'],
+    ['TRUST_PROXY', '10.0.0.0/99'],
+    ['SIGN_UP', 'invited'],
+    ['ADMIN_ACCOUNTS', 'ada@example.com'],
+    ['OAUTH_INSECURE_TRANSPORT', 'yes'],
+    ['LOG_LEVEL', 'loud'],
+    ['LOG_FORMAT', 'xml'],
+    ['SECRET_KEYS', 'short:YWJj'],
+    ['SECRET_KEYS', 'no-colon'],
+    ['SECRET_KEYS', `zero:${Buffer.alloc(32).toString('base64')}`],
+    ['SECRET_KEYS', `${KEY},${KEY}`],
+    ['SECRET_KEYS', `${KEY},k2:${KEY.slice(3)}`],
+    ['GOOGLE_CLIENT_SECRET', undefined],
+    ['GOOGLE_CLIENT_ID', undefined],
+    ['GOOGLE_TOKEN_ENDPOINT', 'http://example.org/token'],
+    ['GOOGLE_ISSUER', 'issuer'],
+    ['NODE_TLS_REJECT_UNAUTHORIZED', '0'],
+    ['DEBUG', 'express:*'],
+  ])('refuses in production %s=%s, by name and never by value', (setting, value) => {
+    const environment = { ...PRODUCTION, [setting]: value };
+    expect(problemsOf(environment)).toEqual([setting]);
+    try {
+      loadConfig(environment, ['google']);
+    } catch (error) {
+      if (value !== undefined && value.length > 8) expect(String(error)).not.toContain(value);
+    }
+  });
+
+  it.each([
+    ['development', 'http://localhost:8080', '0', []],
+    ['development', 'http://127.0.0.1:8080', '0', []],
+    ['development', 'http://dev.example.org', '0', ['BASE_URL']],
+    ['development', 'http://dev.example.org', '1', []],
+    ['production', 'http://localhost:8080', '0', ['BASE_URL']],
+    ['production', 'http://localhost:8080', '1', []],
+    ['production', 'http://sign-in.example.org', '1', ['BASE_URL']],
+  ])('in %s with BASE_URL=%s and OAUTH_INSECURE_TRANSPORT=%s', (NODE_ENV, BASE_URL, insecure, expected) => {
+    expect(problemsOf({ ...PRODUCTION, NODE_ENV, BASE_URL, OAUTH_INSECURE_TRANSPORT: insecure })).toEqual(expected);
+  });
+
+  it('warns about a loopback address that is served beyond this machine', () => {
+    const environment = { ...PRODUCTION, BASE_URL: 'http://localhost:3000', OAUTH_INSECURE_TRANSPORT: '1' };
+    expect(loadConfig(environment, ['google']).warnings).toHaveLength(1);
+  });
+
+  it('reads a provider as it is written, an empty prompt included', () => {
+    const config = loadConfig({ ...PRODUCTION, GOOGLE_PROMPT: '', GOOGLE_SCOPES: 'openid  email', GOOGLE_ISSUER: 'https://id.example.org/', GOOGLE_HOSTED_DOMAIN: 'example.org' }, ['google']); // prettier-ignore
+    expect(config.provider('google', ['HOSTED_DOMAIN'])).toMatchObject({
+      prompt: '',
+      scopes: ['openid', 'email'],
+      issuer: 'https://id.example.org/',
+      own: { HOSTED_DOMAIN: 'example.org' },
+    });
+  });
+
+  it('takes an empty variable as not set', () => {
+    expect(loadConfig({ ...DEVELOPMENT, PORT: '', GOOGLE_CLIENT_ID: '' }, ['google']).port).toBe(3000);
+  });
+});

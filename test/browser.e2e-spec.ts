@@ -1,0 +1,399 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdir, readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { PEOPLE } from '../src/stand-in/people.js';
+import { startApp, type TestApp } from './support/app.js';
+import { describeInBrowser, launchChromium } from './support/chromium.js';
+import { createDatabase, type TestDatabase } from './support/database.js';
+
+const SCREENSHOTS = new URL('screenshots/', import.meta.url);
+const PICTURES = new URL('../docs/pictures/', import.meta.url);
+
+const SCHEMES = ['light', 'dark'] as const;
+/** A desk, a phone, and the narrowest that WCAG 1.4.10 asks for (1280 at 400 %). */
+const WIDTHS = [1280, 375, 320] as const;
+const HEIGHT = 800;
+
+const ADA = 'Ada Lovelace';
+const AUGUSTA = 'Augusta King';
+const NO = 'No, do not sign in';
+
+let database: TestDatabase;
+let app: TestApp;
+let browser: Browser;
+let otherSite: Server;
+let axe: string;
+
+/** What the browsers of the running test complained about. */
+let watches: Watch[] = [];
+
+interface Watch {
+  readonly context: BrowserContext;
+  readonly complaints: { text: string; url: string }[];
+  /** Pages that came with an error status: the browser says so in its console, rightly. */
+  readonly refusals: Set<string>;
+}
+
+/** A person at a browser of their own. Whatever it complains about fails the test. */
+async function visitor(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: HEIGHT }, ...options, baseURL: app.url });
+  const watch: Watch = { context, complaints: [], refusals: new Set() };
+  watches.push(watch);
+  context.on('console', (message) => {
+    if (message.type() === 'error') watch.complaints.push({ text: message.text(), url: message.location().url });
+  });
+  context.on('weberror', (error) => watch.complaints.push({ text: error.error().message, url: '' }));
+  context.on('requestfailed', (request) => {
+    watch.complaints.push({ text: request.failure()?.errorText ?? 'failed', url: request.url() });
+  });
+  context.on('response', (response) => {
+    if (response.request().isNavigationRequest() && response.status() >= 400) watch.refusals.add(response.url());
+  });
+  return context.newPage();
+}
+
+function complaints(): { text: string; url: string }[] {
+  return watches.flatMap(({ complaints, refusals }) =>
+    complaints.filter(({ text, url }) => !(text.startsWith('Failed to load resource') && refusals.has(url))),
+  );
+}
+
+async function choose(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
+}
+
+async function signIn(page: Page, name: string): Promise<void> {
+  await page.goto('/');
+  await page.getByRole('link', { name: 'Sign in with Google' }).click();
+  await choose(page, name);
+}
+
+async function signOut(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('link', { name: 'Sign in with Google' }).waitFor();
+}
+
+/** @returns who the server thinks this is, or its status */
+async function me(page: Page) {
+  const response = await page.request.get('/api/me');
+  return response.ok() ? response.json() : response.status();
+}
+
+const heading = (page: Page) => page.getByRole('heading', { level: 1 }).innerText();
+const text = (page: Page) => page.locator('body').innerText();
+
+/** Follows a link that stands on a site of somebody else. */
+async function comeFromAnotherSite(page: Page, path: string): Promise<void> {
+  const { port } = otherSite.address() as AddressInfo;
+  await page.goto(`http://127.0.0.1:${port}/?${new URLSearchParams({ to: app.url + path }).toString()}`);
+  await page.getByRole('link').click();
+  await page.waitForURL(`${app.url}/**`);
+}
+
+async function isRefusedAsAugusta(page: Page): Promise<void> {
+  await signIn(await visitor(), ADA);
+  await signIn(page, AUGUSTA);
+}
+
+/** Every page there is, by the way a person gets to it. */
+const WAYS: [name: string, title: string, go: (page: Page) => Promise<unknown>][] = [
+  ['home-signed-out', 'Who goes there?', (page) => page.goto('/')],
+  ['home-signed-in', `Welcome, ${ADA}`, (page) => signIn(page, ADA)],
+  ['home-no-email', 'Welcome, Sor Juana Inés de la Cruz', (page) => signIn(page, 'Sor Juana')],
+  ['chooser', 'Sign in', (page) => page.goto('/login?returnTo=/')],
+  ['sign-out', 'Leaving?', async (page) => [await signIn(page, ADA), await page.goto('/logout')]],
+  ['sign-out-signed-out', 'You are signed out', (page) => page.goto('/logout')],
+  ['confirm', 'Sign in with Google?', (page) => comeFromAnotherSite(page, '/google')],
+  ['consent', 'Choose who signs in to Gatehouse', (page) => page.goto('/google')],
+  ['error-404', 'Nothing here', (page) => page.goto('/nothing/at/this/address')],
+  ['error-403', 'You said no', (page) => signIn(page, NO)],
+  ['error-409', 'You have been here another way', isRefusedAsAugusta],
+];
+
+describeInBrowser('in a browser', () => {
+  beforeAll(async () => {
+    database = await createDatabase();
+    app = await startApp(database.url, { RATE_LIMIT_SIGN_INS_PER_MINUTE: '0' });
+    browser = await launchChromium();
+    axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    otherSite = createServer(({ url = '' }, response) => {
+      const to = new URL(url, 'http://other').searchParams.get('to') ?? '';
+      response.setHeader('Content-Security-Policy', "default-src 'none'");
+      response.end(`<!doctype html><title>Another site</title><link rel=icon href=data:,><a href="${to}">Go there</a>`);
+    });
+    await new Promise<void>((resolve) => otherSite.listen(0, '127.0.0.1', resolve));
+    await mkdir(SCREENSHOTS, { recursive: true });
+  });
+
+  afterEach(async () => {
+    const heard = complaints();
+    await Promise.all(watches.map(({ context }) => context.close()));
+    watches = [];
+    expect(heard).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    otherSite.close();
+    await app.close();
+    await database.drop();
+  });
+
+  describe('signing in', () => {
+    it.each(PEOPLE.filter(({ name }) => name !== AUGUSTA))('lets $name in and shows who it is', async (person) => {
+      const page = await visitor();
+      await signIn(page, person.name);
+      expect(await heading(page)).toBe(`Welcome, ${person.name}`);
+      expect(await text(page)).toContain(person.email ?? 'We do not know your email address.');
+      expect((await text(page)).includes('not verified')).toBe(person.emailVerified === false);
+      expect(await me(page)).toMatchObject({ name: person.name, email: person.email ?? null });
+    });
+
+    it('refuses Augusta, who brings the address of Ada, and shows the way on', async () => {
+      const page = await visitor();
+      await isRefusedAsAugusta(page);
+      expect(await text(page)).toContain('email_in_use');
+      expect(await me(page)).toBe(401);
+      await page.getByRole('link', { name: 'Sign in', exact: true }).click();
+      await page.getByRole('link', { name: 'Sign in with Google' }).click();
+      await choose(page, ADA);
+      expect(await heading(page)).toBe(`Welcome, ${ADA}`);
+    });
+
+    it('is the same user after signing out and in again', async () => {
+      const page = await visitor();
+      await signIn(page, ADA);
+      const first = await me(page);
+      await signOut(page);
+      expect(await me(page)).toBe(401);
+      await signIn(page, ADA);
+      const second = await me(page);
+      expect(second.id).toBe(first.id);
+      expect(second.session.id).not.toBe(first.session.id);
+    });
+
+    it('leaves neither code nor state in the address', async () => {
+      const page = await visitor();
+      await page.goto('/login?returnTo=/logout');
+      await page.getByRole('link', { name: 'Sign in with Google' }).click();
+      await choose(page, ADA);
+      expect(page.url()).toBe(`${app.url}/`);
+    });
+
+    it('is refused politely when the person says no, and may be begun again', async () => {
+      const page = await visitor();
+      await signIn(page, NO);
+      expect(await text(page)).toContain('access_denied');
+      expect((await page.context().cookies()).map(({ name }) => name)).not.toContain('gatehouse');
+      await page.getByRole('link', { name: 'Sign in', exact: true }).click();
+      await page.getByRole('link', { name: 'Sign in with Google' }).click();
+      await choose(page, ADA);
+      expect(await heading(page)).toBe(`Welcome, ${ADA}`);
+    });
+
+    it.each([
+      ['said no', (page: Page) => signIn(page, NO)],
+      ['was refused', isRefusedAsAugusta],
+    ])('cannot be finished from the address where somebody %s', async (_how, go) => {
+      const page = await visitor();
+      await go(page);
+      await page.reload();
+      expect(await text(page)).toMatch(/attempt_(used|not_found)/);
+      expect(await me(page)).toBe(401);
+    });
+
+    it('works in two tabs at once', async () => {
+      const one = await visitor();
+      const two = await one.context().newPage();
+      for (const tab of [one, two]) {
+        await tab.goto('/');
+        await tab.getByRole('link', { name: 'Sign in with Google' }).click();
+      }
+      for (const tab of [two, one]) {
+        await choose(tab, ADA);
+        expect(await heading(tab)).toBe(`Welcome, ${ADA}`);
+      }
+      await two.reload();
+      expect(await heading(two)).toBe(`Welcome, ${ADA}`);
+    });
+
+    it('asks first when another site sends the person, and its button works', async () => {
+      const page = await visitor();
+      await comeFromAnotherSite(page, '/google?returnTo=/');
+      expect(await heading(page)).toBe('Sign in with Google?');
+      expect(await page.context().cookies()).toEqual([]);
+      await page.getByRole('button', { name: 'Continue with Google' }).click();
+      await choose(page, ADA);
+      expect(await heading(page)).toBe(`Welcome, ${ADA}`);
+      expect(page.url()).toBe(`${app.url}/`);
+    });
+
+    it('works with the keyboard alone, and the focus is always seen', async () => {
+      const page = await visitor();
+      await page.goto('/');
+      await tabTo(page, /^Sign in with Google$/);
+      await page.keyboard.press('Enter');
+      await page.waitForURL('**/stand-in/authorize?*');
+      await tabTo(page, /^Ada Lovelace/);
+      await page.keyboard.press('Enter');
+      await page.waitForURL(`${app.url}/`);
+      expect(await heading(page)).toBe(`Welcome, ${ADA}`);
+      await tabTo(page, /^Sign out$/);
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'Who goes there?' }).waitFor();
+      expect(await me(page)).toBe(401);
+    });
+  });
+
+  describe('the home page', () => {
+    it('asks the provider anew each time, and shows every claim it gives', async () => {
+      const page = await visitor();
+      await signIn(page, ADA);
+      const asked = () => app.log.filter((line) => line.includes('/stand-in/userinfo')).length;
+      const before = asked();
+      await page.reload();
+      expect(asked()).toBeGreaterThan(before);
+      expect(await text(page)).toContain('/stand-in/userinfo');
+      const claims = await page.locator('.claims dt').allInnerTexts();
+      expect(claims).toEqual(expect.arrayContaining(['sub:', 'name:', 'email:', 'email_verified:']));
+      expect(await text(page)).toContain(PEOPLE[0]!.subject);
+    });
+  });
+
+  describe('signing out', () => {
+    it('leaves nothing personal behind the back button', async () => {
+      const page = await visitor();
+      await signIn(page, ADA);
+      await page.goto('/logout');
+      await page.goto('/');
+      await signOut(page);
+      for (const expected of ['Who goes there?', 'You are signed out', 'Who goes there?']) {
+        await page.evaluate('history.back()');
+        await page.getByRole('heading', { level: 1, name: expected }).waitFor();
+        expect(await page.content()).not.toMatch(/Lovelace|ada@example|10000000000000/);
+      }
+    });
+
+    it('changes nothing when the person only looks at the page, and ends the session by its button', async () => {
+      const page = await visitor();
+      await signIn(page, ADA);
+      await page.goto('/logout');
+      await page.getByRole('link', { name: 'Stay signed in' }).click();
+      expect(await heading(page)).toBe(`Welcome, ${ADA}`);
+      await page.goto('/logout');
+      await signOut(page);
+      expect(await me(page)).toBe(401);
+      expect(page.url()).toBe(`${app.url}/`);
+    });
+  });
+
+  describe('every page', () => {
+    it.each(WAYS)('has no script and keeps its own policy: %s', async (_name, title, go) => {
+      const page = await visitor();
+      await go(page);
+      expect(await heading(page)).toBe(title);
+      expect(await page.locator('script').count()).toBe(0);
+      expect(await page.locator('h1').count()).toBe(1);
+      expect(await page.title()).not.toBe('');
+    });
+
+    it.each(WAYS)('is fit for everyone, in light and dark, on a desk and a phone: %s', async (name, _title, go) => {
+      const page = await visitor({ bypassCSP: true, reducedMotion: 'reduce' });
+      await go(page);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await page.evaluate(axe);
+      for (const colorScheme of SCHEMES) {
+        for (const width of WIDTHS) {
+          await page.emulateMedia({ colorScheme });
+          await page.setViewportSize({ width, height: HEIGHT });
+          const look = `${colorScheme}-${width}`;
+          await photograph(page, new URL(`${name}-${look}.png`, SCREENSHOTS), true);
+          expect({ look, violations: await axeViolations(page), cutOff: await cutOff(page) }).toEqual({
+            look,
+            violations: [],
+            cutOff: [],
+          });
+        }
+      }
+    });
+
+    it('is watched: the console tells of what a policy forbids', async () => {
+      const page = await visitor();
+      await page.goto('/');
+      await page.evaluate(`document.body.setAttribute('style', 'color: red')`);
+      await page.evaluate(`document.body.append(Object.assign(document.createElement('img'), { src: 'https://a.invalid/' }))`); // prettier-ignore
+      await expect.poll(() => complaints().length).toBe(2);
+      for (const { text } of complaints()) expect(text).toContain('Content Security Policy');
+      watches[0]!.complaints.length = 0;
+    });
+  });
+
+  it('nothing of all this is an error of ours', () => {
+    expect(app.log.filter((line) => /"code":"internal"|"statusCode":5/.test(line))).toEqual([]);
+  });
+
+  if (process.env.PICTURES === '1') {
+    it('is photographed for the documentation', async () => {
+      await mkdir(PICTURES, { recursive: true });
+      const page = await visitor({ bypassCSP: true, reducedMotion: 'reduce', colorScheme: 'light' });
+      await page.goto('/');
+      await photograph(page, new URL('home-signed-out.png', PICTURES));
+      await page.goto('/google');
+      await photograph(page, new URL('consent.png', PICTURES));
+      await signIn(page, ADA);
+      await page.getByRole('heading', { name: ADA }).waitFor();
+      await photograph(page, new URL('home-signed-in.png', PICTURES));
+      await page.emulateMedia({ colorScheme: 'dark' });
+      await photograph(page, new URL('home-signed-in-dark.png', PICTURES));
+    });
+  }
+});
+
+async function photograph(page: Page, file: URL, fullPage = false): Promise<void> {
+  await page.screenshot({ path: file.pathname, fullPage, animations: 'disabled' });
+}
+
+/** Presses Tab until the focus is on the control of that name; at every stop the focus must be seen. */
+async function tabTo(page: Page, name: RegExp): Promise<void> {
+  for (let stops = 0; stops < 20; stops++) {
+    await page.keyboard.press('Tab');
+    const focused = await page.evaluate<Record<string, unknown> & { name: string }>(`(() => {
+      const element = document.activeElement;
+      const style = getComputedStyle(element);
+      const { left, top, right, bottom } = element.getBoundingClientRect();
+      return {
+        name: element.innerText.trim(),
+        focusVisible: element.matches(':focus-visible'),
+        outlined: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
+        clipped: style.clipPath !== 'none',
+        onScreen: left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight,
+      };
+    })()`);
+    expect(focused).toMatchObject({ focusVisible: true, outlined: true, clipped: false, onScreen: true });
+    if (name.test(focused.name)) return;
+  }
+  throw new Error(`Tab does not reach ${name.source}`);
+}
+
+/** @returns what axe-core finds, of any impact, best practices included */
+async function axeViolations(page: Page): Promise<unknown[]> {
+  return page.evaluate(`axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => {
+    return { id, impact, nodes: nodes.map(({ html, failureSummary }) => html + ' ' + failureSummary) };
+  }))`);
+}
+
+/** @returns what reaches beyond the sides of the window; the body clips, so the scroll width alone tells nothing */
+async function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(`(() => {
+    const width = document.documentElement.clientWidth;
+    const wide = [...document.body.querySelectorAll('*')].filter((element) => {
+      const { left, right } = element.getBoundingClientRect();
+      return element instanceof HTMLElement && (left < 0 || right > width + 0.5 || element.scrollWidth > Math.max(element.clientWidth, element.offsetWidth));
+    });
+    const scrolls = document.documentElement.scrollWidth > width ? ['the page'] : [];
+    return [...scrolls, ...wide.map((element) => element.outerHTML.slice(0, 120))];
+  })()`);
+}

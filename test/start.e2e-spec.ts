@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Browser } from './support/browser.js';
+import { createDatabase, type TestDatabase } from './support/database.js';
+import { spawnGatehouse, startProcess } from './support/process.js';
+import { startProvider } from './support/provider-server.js';
+
+const ADA = { subject: '100000000000000000001' };
+
+/** Runs it until it ends by itself. */
+async function runToEnd(environment: Record<string, string>): Promise<{ code: number | null; output: string }> {
+  const { child, output } = spawnGatehouse(environment);
+  const limit = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  await once(child, 'exit');
+  clearTimeout(limit);
+  return { code: child.exitCode, output: output() };
+}
+
+describe('a start that cannot be', () => {
+  it('in production without settings names every missing one', async () => {
+    const { code, output } = await runToEnd({ NODE_ENV: 'production' });
+    expect(code).toBe(1);
+    for (const name of ['BASE_URL', 'DATABASE_URL', 'SECRET_KEYS', 'GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET']) {
+      expect(output).toContain(name);
+    }
+    expect(output).not.toMatch(/^\s+at /m);
+  });
+
+  it('on a taken port says so in a sentence', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    const { code, output } = await runToEnd({ PORT: String(port) });
+    taken.close();
+    expect(code).toBe(1);
+    expect(output.trim()).toMatch(/^Port \d+ on 127\.0\.0\.1 is taken by another process\. .+$/);
+  });
+
+  it('without its database says so in a sentence, without the password', async () => {
+    const { code, output } = await runToEnd({ PORT: '0', DATABASE_URL: 'postgres://me:hush-hush@127.0.0.1:1/nowhere' });
+    expect(code).toBe(1);
+    expect(output.trim()).toMatch(/^The database at 127\.0\.0\.1:1\/nowhere cannot be reached: .+$/);
+    expect(output).not.toContain('hush-hush');
+  });
+
+  it('with the stand-in beyond this machine is refused', async () => {
+    const { code, output } = await runToEnd({ PORT: '0', HOST: '0.0.0.0' });
+    expect([code, output.includes('HOST')]).toEqual([1, true]);
+  });
+});
+
+describe('npm start without a database', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-data-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function signIn(browser: Browser): Promise<string> {
+    const callback = new URL(await browser.consent(await browser.begin(), ADA));
+    await browser.get(callback.pathname + callback.search);
+    return (await browser.me()).id;
+  }
+
+  function postgresRuns(): boolean {
+    try {
+      const pid = Number(readFileSync(join(folder, 'postgres/cluster/data/postmaster.pid'), 'utf8').split('\n')[0]);
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  it('keeps people over a stop, and over kill -9 without leaving a Postgres behind', async () => {
+    const first = await startProcess({ DATA_DIR: folder });
+    const ada = await signIn(new Browser(first.url));
+    expect(first.output()).toContain('stand-in');
+    expect(await first.stop()).toBe(0);
+    expect(postgresRuns()).toBe(false);
+
+    const second = await startProcess({ DATA_DIR: folder });
+    const browser = new Browser(second.url);
+    expect(await signIn(browser)).toBe(ada);
+    second.child.kill('SIGKILL');
+    await once(second.child, 'exit');
+    for (let tries = 0; postgresRuns() && tries < 100; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(postgresRuns()).toBe(false);
+
+    const third = await startProcess({ DATA_DIR: folder });
+    const again = new Browser(third.url);
+    browser.cookies.forEach((value, name) => again.cookies.set(name, value));
+    expect((await again.me()).id).toBe(ada);
+    const page = await (await again.get('/', { accept: 'text/html' })).text();
+    expect(page).toContain('<dt>sub:</dt>');
+    expect(await third.stop()).toBe(0);
+  }, 60_000);
+});
+
+describe('production with a provider given by GOOGLE_* alone', () => {
+  let database: TestDatabase;
+  let provider: Awaited<ReturnType<typeof startProvider>>;
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    provider = await startProvider();
+  });
+  afterAll(async () => {
+    await provider.close();
+    await database.drop();
+  });
+
+  it('signs people in, has no stand-in, and writes no secret to its log', async () => {
+    const gatehouse = await startProcess({
+      NODE_ENV: 'production',
+      HOST: '127.0.0.1',
+      BASE_URL: 'http://localhost:4998',
+      OAUTH_INSECURE_TRANSPORT: '1',
+      DATABASE_URL: database.url,
+      SECRET_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+      LOG_LEVEL: 'trace',
+      ...provider.environment('GOOGLE'),
+    });
+    const browser = new Browser(gatehouse.url);
+    const callback = new URL(await provider.authorize(await browser.begin(), { as: 'ada' }));
+    expect((await browser.get(callback.pathname + callback.search)).status).toBe(303);
+    expect((await browser.get('/', { accept: 'text/html' })).status).toBe(200);
+    expect((await browser.get('/stand-in/authorize', { accept: 'application/json' })).status).toBe(404);
+    expect(await gatehouse.stop()).toBe(0);
+
+    const lines = gatehouse.output().trim().split('\n').slice(1);
+    for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
+    const dump = await database.dump();
+    for (const secret of [...provider.canaries, browser.cookies.get('gatehouse')!]) {
+      expect(gatehouse.output()).not.toContain(secret);
+      expect(dump).not.toContain(secret);
+    }
+  });
+
+  it('sends HSTS and __Host- cookies over https', async () => {
+    const gatehouse = await startProcess({
+      NODE_ENV: 'production',
+      HOST: '127.0.0.1',
+      BASE_URL: 'https://sign-in.example.org',
+      OAUTH_INSECURE_TRANSPORT: '1',
+      DATABASE_URL: database.url,
+      SECRET_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+      ...provider.environment('GOOGLE'),
+    });
+    const response = await fetch(`${gatehouse.url}/google`, { redirect: 'manual' });
+    expect(response.headers.get('strict-transport-security')).toMatch(/max-age=\d{8}/);
+    const [cookie] = response.headers.getSetCookie();
+    expect(cookie).toMatch(/^__Host-attempt-[\w-]{8}=.*; Path=\/;.*HttpOnly; Secure; SameSite=Lax$/);
+    expect(response.headers.get('location')).toContain(
+      encodeURIComponent('https://sign-in.example.org/google/authorized'),
+    );
+    await gatehouse.stop();
+  });
+});
+
+describe('npm start', () => {
+  it('ends with its signal', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gatehouse-data-'));
+    const child = spawn('npm', ['start'], {
+      env: { ...process.env, PORT: '0', DATA_DIR: folder, NODE_ENV: 'development' },
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const giveUpAt = Date.now() + 25_000;
+    while (!/Gatehouse {2}http/.test(output) && Date.now() < giveUpAt)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const [, url = ''] = /Gatehouse {2}(\S+)/.exec(output) ?? [];
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    await expect(fetch(`${url}/health/live`)).rejects.toThrow();
+    rmSync(folder, { recursive: true, force: true });
+  }, 40_000);
+});
