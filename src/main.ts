@@ -38,7 +38,8 @@ async function main(): Promise<void> {
       server,
       logger,
     );
-    greet(config, embedded?.folder, standIn !== undefined);
+    if (config.production) logger.info(`Gatehouse serves ${config.baseUrl}`);
+    else greet(config, embedded?.folder, standIn !== undefined);
 
     let stopping = false;
     const stop = () => {
@@ -102,11 +103,7 @@ async function standInFor(config: Config) {
   return { settings: { google: standInSettings(config) }, module: StandInModule.forRoot(config), admin: ADA_ACCOUNT };
 }
 
-function greet({ baseUrl, databaseUrl, production }: Config, folder: string | undefined, standIn: boolean): void {
-  if (production) {
-    process.stdout.write(`Gatehouse serves ${baseUrl}\n`);
-    return;
-  }
+function greet({ baseUrl, databaseUrl }: Config, folder: string | undefined, standIn: boolean): void {
   const data = folder ?? `the database at ${new URL(databaseUrl ?? '').host}`;
   const google = standIn
     ? `  Google     a built-in stand-in, until GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are set\n             (redirect URI to register: ${baseUrl}/google/authorized)\n`

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { EventEmitter2 } from '@nestjs/event-emitter';
+import { reasonOf } from './gate.js';
 
 /**
  * Tells listeners what has happened, after it has been committed. Nobody waits for them, and one that fails harms
@@ -17,9 +18,7 @@ export class Announcer {
       void Promise.resolve()
         .then((): unknown => listener(payload))
         .catch((error: unknown) => {
-          this.#logger.error(
-            `A listener of ${event} failed: ${error instanceof Error ? error.message : String(error)}`,
-          );
+          this.#logger.error(`A listener of ${event} failed: ${reasonOf(error)}`);
         });
     }
   }

@@ -47,7 +47,8 @@ export class Gate implements OnApplicationBootstrap, OnApplicationShutdown {
     read: (answer: unknown) => Ending | undefined,
   ): Promise<Ending | undefined> {
     if (!this.#open) throw new NoAnswerError(`listeners of ${event} are not ready`);
-    for (const listener of this.emitter.listeners(event)) {
+    // A copy: a listener that takes itself away would shift the others, and the next one would not be asked.
+    for (const listener of [...this.emitter.listeners(event)]) {
       const ending = read(await this.#answerOf(event, listener, question));
       if (ending !== undefined) return ending;
     }
@@ -63,7 +64,7 @@ export class Gate implements OnApplicationBootstrap, OnApplicationShutdown {
     });
     // A listener that fails after its time is up has nobody left to tell.
     const answer = Promise.resolve().then(() => listener(question));
-    answer.catch((error: unknown) => this.#logger.debug(`A listener of ${event} failed: ${String(error)}`));
+    answer.catch((error: unknown) => this.#logger.debug(`A listener of ${event} failed: ${reasonOf(error)}`));
     try {
       return await Promise.race([answer, limit]);
     } catch (cause) {
@@ -73,4 +74,9 @@ export class Gate implements OnApplicationBootstrap, OnApplicationShutdown {
       clearTimeout(timer);
     }
   }
+}
+
+/** Not everything that can be thrown has a text: `String` itself fails for an object without a prototype. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : `threw ${error === null ? 'null' : typeof error}, not an Error`;
 }

@@ -112,26 +112,49 @@ export function readVerdict(answer: unknown): Verdict | undefined {
 type AuthorizedListener = (event: OAuthAuthorized) => Verdict | Promise<Verdict>;
 type StartingListener = (event: OAuthStarting) => void | Promise<void>;
 
+/** The providers each decorated method decides about; undefined stands for every provider. */
+const decidesAbout = new WeakMap<AuthorizedListener, (string | undefined)[]>();
+
 /**
  * Marks a method that decides who may sign in, at every provider or at one. It is awaited before anything is stored.
  * A method that throws, takes longer than 2 seconds or returns no verdict refuses; one without a Verdict in its type
- * does not compile.
+ * does not compile. Written twice on one method, for two providers, it counts for both.
  */
 export function OnOAuthAuthorized(provider?: string) {
-  return (target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<AuthorizedListener>): void => {
+  return <Listener extends AuthorizedListener>(
+    target: object,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<Listener>,
+  ): void => {
     const decide = descriptor.value;
-    if (decide && provider !== undefined) {
-      descriptor.value = function (this: unknown, event) {
-        return event.provider === provider ? decide.call(this, event) : allow;
-      };
+    if (!decide) throw new TypeError(`@OnOAuthAuthorized() stands on "${String(name)}", which is no method.`);
+    const already = decidesAbout.get(decide);
+    if (already) {
+      // Wrapped once more, the method would be asked for neither: each wrapping lets the other's provider through.
+      already.push(provider);
+      return;
     }
+    const providers = [provider];
+    const asked: AuthorizedListener = function (this: unknown, event) {
+      return providers.includes(undefined) || providers.includes(event.provider) ? decide.call(this, event) : allow;
+    };
+    decidesAbout.set(asked, providers);
+    // What other decorators have said about the method holds for what stands in its place.
+    for (const key of Reflect.getMetadataKeys(decide)) {
+      Reflect.defineMetadata(key, Reflect.getMetadata(key, decide), asked);
+    }
+    descriptor.value = asked as Listener;
     listen(OAUTH_AUTHORIZED, target, name, descriptor);
   };
 }
 
 /** Marks a method that may add authorization parameters when a sign-in begins. One that throws refuses the sign-in. */
 export function OnOAuthStarting() {
-  return (target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<StartingListener>): void => {
+  return <Listener extends StartingListener>(
+    target: object,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<Listener>,
+  ): void => {
     listen(OAUTH_STARTING, target, name, descriptor);
   };
 }
