@@ -36,14 +36,13 @@ export function isConnectionError(error: unknown): boolean {
   );
 }
 
-/** Whether an error of the driver or of TypeORM means that the database cannot be asked right now. */
+/**
+ * Whether an error of the driver or of TypeORM means that the database cannot be asked right now. Connections to
+ * providers never get here: provider-http turns their errors into OAuthErrors.
+ */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const code = codeOf(error);
-  return (
-    UNAVAILABLE_STATES.test(code) ||
-    (isFromDatabase(error) && CONNECTION_CODES.has(code)) ||
-    UNAVAILABLE_MESSAGES.test(messageOf(error))
-  );
+  return UNAVAILABLE_STATES.test(code) || CONNECTION_CODES.has(code) || UNAVAILABLE_MESSAGES.test(messageOf(error));
 }
 
 /** The name of the violated constraint when the error is a unique violation (23505). */
@@ -55,11 +54,6 @@ export function uniqueViolation(error: unknown): string | undefined {
 /** Whether the same statement may succeed when it is tried again: serialization failure or deadlock. */
 export function isTransientConflict(error: unknown): boolean {
   return /^(40001|40P01)$/.test(codeOf(error));
-}
-
-/** Our own calls to the database are the only ones that connect by themselves outside `provider-http`. */
-function isFromDatabase(error: unknown): boolean {
-  return !(error instanceof Error) || !error.name.startsWith('Provider');
 }
 
 function codeOf(error: unknown): string {

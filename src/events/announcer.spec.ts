@@ -67,9 +67,10 @@ describe('announcing', () => {
     [
       'throws null',
       () => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- what a listener may do by mistake
         throw null;
       },
-    ], // eslint-disable-line @typescript-eslint/only-throw-error
+    ],
     [
       'throws something that has no text',
       () => {
@@ -78,7 +79,7 @@ describe('announcing', () => {
     ],
   ])('is not harmed by a listener that %s', async (_name, listener) => {
     const told: unknown[] = [];
-    emitter.on(EVENT, listener);
+    emitter.on(EVENT, listener as () => void);
     emitter.on(EVENT, (payload) => told.push(payload));
     expect(() => announcer.announce(EVENT, { id: 1 })).not.toThrow();
     await settled();

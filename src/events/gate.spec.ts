@@ -89,9 +89,10 @@ describe('no plain answer', () => {
     [
       'null thrown',
       () => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- what a listener may do by mistake
         throw null;
       },
-    ], // eslint-disable-line @typescript-eslint/only-throw-error
+    ],
     [
       'something thrown that has no text',
       () => {

@@ -17,7 +17,7 @@ export class OAuthAccountsService {
   }
 
   /**
-   * Takes the right to renew the tokens of this account, if nobody else has it and they are still these.
+   * Takes the right to renew the tokens of this account, if nobody else has it, they are still these and not dead.
    *
    * The lock stands in the row and ends by itself, so no connection is held while the provider thinks, a sign-in of
    * the same person is not blocked, and a process that dies frees it.
@@ -28,6 +28,7 @@ export class OAuthAccountsService {
       .update()
       .set({ refreshLockedUntil: () => `now() + make_interval(secs => :seconds)` })
       .where('id = :id AND sealed_tokens = :sealed', { id: account.id, sealed: account.sealedTokens })
+      .andWhere(`health = 'connected'`)
       .andWhere('(refresh_locked_until IS NULL OR refresh_locked_until < now())')
       .setParameters({ seconds })
       .execute();

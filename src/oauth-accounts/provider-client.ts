@@ -3,7 +3,6 @@ import { readUserinfo } from '../oauth/identity-proof.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderHttp } from '../oauth/provider-http.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
-import type { OAuthAccount } from './oauth-account.entity.js';
 import { OAuthAccountsService } from './oauth-accounts.service.js';
 import { ReconnectRequiredError } from './reconnect-required.error.js';
 import { TokenRefresher } from './token-refresher.js';

@@ -92,6 +92,10 @@ export class TokenRefresher {
         if (await this.accounts.markReconnectNeeded(account)) {
           this.#logger.warn({ event: 'reconnect needed', ...event(account) });
           this.announcer.announce(ACCOUNT_RECONNECT_NEEDED, event(account));
+        } else {
+          // A sign-in was faster: the old grant is dead, the new one is not.
+          const now = await this.accounts.findById(account.id);
+          if (now?.health === 'connected' && now.sealedTokens !== account.sealedTokens) return this.#stored(now);
         }
         throw new ReconnectRequiredError(account.provider, error);
       }

@@ -16,7 +16,8 @@ export class FailureRecorder {
       return await work();
     } catch (error) {
       const { code, step } = failureOf(error);
-      const reason = error instanceof Error ? error.message : '';
+      // Our own messages hold no data; those of a driver or library may.
+      const reason = error instanceof OAuthError ? error.message : (error as Error | null)?.name;
       this.#logger.warn({ event: 'sign-in failed', provider, code, step, reason, reference });
       this.attempts.announceFailure({ provider, code, step, reference });
       throw error;

@@ -13,9 +13,7 @@ export interface TestDatabase {
 export async function createDatabase(): Promise<TestDatabase> {
   const server = process.env.TEST_SERVER_URL ?? '';
   const name = `gatehouse_${randomBytes(6).toString('hex')}`;
-  await withClient(server, (client) =>
-    client.query(`CREATE DATABASE ${name} TEMPLATE ${process.env.TEST_TEMPLATE}`),
-  );
+  await withClient(server, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${process.env.TEST_TEMPLATE}`));
   const address = new URL(server);
   address.pathname = `/${name}`;
   const client = new pg.Client(address.href);
@@ -27,10 +25,12 @@ export async function createDatabase(): Promise<TestDatabase> {
     query: async (text, values) => (await client.query(text, values)).rows as never,
     dump: async () => {
       const tables = await client.query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`);
-      const rows = await Promise.all(
-        tables.rows.map(({ tablename }) => client.query(`SELECT t::text FROM ${tablename} t`)),
-      );
-      return rows.flatMap((result) => result.rows.map((row) => String(row.t))).join('\n');
+      let text = '';
+      for (const { tablename } of tables.rows) {
+        const { rows } = await client.query(`SELECT t::text FROM ${tablename} t`);
+        text += rows.map((row) => String(row.t)).join('\n');
+      }
+      return text;
     },
     drop: async () => {
       await client.end();
