@@ -48,7 +48,7 @@ function pathOf(callback: string): string {
 }
 
 async function authorized(browser: Browser, as: string): Promise<string> {
-  return pathOf(await provider.authorize(await browser.begin(), { as }));
+  return pathOf(provider.authorize(await browser.begin(), { as }));
 }
 
 function copyOf(browser: Browser, index: number): Browser {

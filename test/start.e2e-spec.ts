@@ -126,7 +126,7 @@ describe('production with a provider given by GOOGLE_* alone', () => {
       ...provider.environment('GOOGLE'),
     });
     const browser = new Browser(gatehouse.url);
-    const callback = new URL(await provider.authorize(await browser.begin(), { as: 'ada' }));
+    const callback = new URL(provider.authorize(await browser.begin(), { as: 'ada' }));
     expect((await browser.get(callback.pathname + callback.search)).status).toBe(303);
     expect((await browser.get('/', { accept: 'text/html' })).status).toBe(200);
     expect((await browser.get('/stand-in/authorize', { accept: 'application/json' })).status).toBe(404);

@@ -20,7 +20,7 @@ export function spawnGatehouse(environment: Record<string, string>): { child: Ch
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-run-'));
   const child = spawn(process.execPath, [join(process.cwd(), 'dist/main.js')], {
     cwd: folder,
-    env: { PATH: process.env['PATH'] ?? '', HOME: folder, ...environment },
+    env: { PATH: process.env.PATH ?? '', HOME: folder, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
@@ -33,7 +33,7 @@ export function spawnGatehouse(environment: Record<string, string>): { child: Ch
 
 /** Starts it on a free port and waits until it serves. */
 export async function startProcess(environment: Record<string, string>): Promise<GatehouseProcess> {
-  const port = environment['PORT'] ?? String(await freePort());
+  const port = environment.PORT ?? String(await freePort());
   const { child, output } = spawnGatehouse({ ...environment, PORT: port });
   const url = `http://127.0.0.1:${port}`;
   const giveUpAt = Date.now() + START_LIMIT_MS;
