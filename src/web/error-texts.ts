@@ -139,6 +139,3 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
     'Our database does not answer right now.',
     'Please try again in a moment; nothing was changed.',
   ),
-  shutting_down: text('Back in a moment', 'This server is being restarted.', 'Please try again in a moment.'),
-  internal: INTERNAL_ERROR,
-};
