@@ -139,3 +139,5 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
     'Our database does not answer right now.',
     'Please try again in a moment; nothing was changed.',
   ),
+  internal: INTERNAL_ERROR,
+};
