@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import { CATCH_WATERMARK, CONTROLLER_WATERMARK, INJECTABLE_WATERMARK } from '@nestjs/common/constants.js';
 import { existsSync } from 'node:fs';
 import { createRequire, register } from 'node:module';
 import { join, resolve } from 'node:path';
@@ -25,16 +26,23 @@ async function loadExtension(name: string): Promise<Type> {
   try {
     loaded = (await import(addressOf(name))) as { default?: unknown };
   } catch (error) {
-    throw refused(
-      name,
-      `cannot be loaded: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`,
-    );
+    const reason = error instanceof Error ? error.message.split('\n')[0] : 'it threw something that is no Error';
+    throw refused(name, `cannot be loaded: ${reason ?? ''}`);
   }
   // A CommonJS file arrives with its exports inside the default one.
   const outer = loaded.default;
   const module = typeof outer === 'object' && outer !== null && 'default' in outer ? outer.default : outer;
-  if (typeof module !== 'function') throw refused(name, 'has no Nest module as its default export');
-  return module as Type;
+  if (!isModule(module)) throw refused(name, 'has no Nest module as its default export');
+  return module;
+}
+
+/** A class that Nest takes for a module: nothing says it is one, but providers and controllers are marked. */
+function isModule(value: unknown): value is Type {
+  return (
+    typeof value === 'function' &&
+    value.prototype !== undefined &&
+    ![INJECTABLE_WATERMARK, CONTROLLER_WATERMARK, CATCH_WATERMARK].some((mark) => Reflect.hasMetadata(mark, value))
+  );
 }
 
 function addressOf(name: string): string {

@@ -11,6 +11,7 @@ import { Announcer } from '../events/announcer.js';
 import { Gate } from '../events/gate.js';
 import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
 import { TokenVault } from '../oauth-accounts/token-vault.js';
+import { AttemptsService } from '../oauth/attempts.service.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
 import { OAUTH_AUTHORIZED, type OAuthAuthorized, readVerdict } from '../oauth/oauth.events.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
@@ -58,6 +59,7 @@ export class SignInService {
     private readonly vault: TokenVault,
     private readonly announcer: Announcer,
     private readonly registry: ProviderRegistry,
+    private readonly attempts: AttemptsService,
   ) {
     this.#sessionSeconds = config.sessionAbsoluteDays * 24 * 3600;
   }
@@ -68,7 +70,10 @@ export class SignInService {
    */
   async complete(authorization: Authorization, client: Client, replacedToken?: string): Promise<SignInResult> {
     const elsewhere = await this.#ask(authorization, client);
-    if (elsewhere !== undefined) return { path: elsewhere };
+    if (elsewhere !== undefined) {
+      await this.attempts.recordFailure(authorization.attempt, { code: 'sign_in_refused', step: 'gate' });
+      return { path: elsewhere };
+    }
 
     const sessionToken = randomToken();
     const written = await this.#write(authorization, client, sessionToken, replacedToken);
@@ -81,6 +86,9 @@ export class SignInService {
     const { intent, returnTo, startedAtMs } = attempt;
     const question: OAuthAuthorized = {
       ...proven,
+      // Copies: a listener decides who gets in, not what is stored.
+      profile: { ...proven.profile },
+      tokens: { ...proven.tokens, scopes: [...proven.tokens.scopes] },
       attempt: { intent, returnTo, startedAt: new Date(startedAtMs), reference },
     };
     let verdict;
@@ -88,11 +96,14 @@ export class SignInService {
       verdict = await this.gate.ask(OAUTH_AUTHORIZED, question, readVerdict);
     } catch (cause) {
       if (cause instanceof OAuthError) throw cause;
-      this.#logger.error(`oauth.authorized refused: ${messages(cause)}`);
-      throw new OAuthError('sign_in_refused', 'gate', messages(cause), { cause });
+      const reason = cause instanceof Error ? cause.message : 'a listener failed';
+      this.#logger.error({ event: 'oauth.authorized refused', provider: proven.provider, reason, reference });
+      throw new OAuthError('sign_in_refused', 'gate', reason, { cause });
     }
     if (verdict?.kind === 'refuse') {
-      throw new OAuthError('sign_in_refused', 'gate', 'a listener said no', { publicReason: verdict.reason });
+      throw new OAuthError('sign_in_refused', 'gate', 'a listener said no', {
+        publicReason: verdict.reason.trim() || undefined,
+      });
     }
     return verdict?.kind === 'redirect'
       ? returnToPath(verdict.path, this.config.baseUrl, this.registry.signInRoutes)
@@ -185,9 +196,4 @@ export class SignInService {
 /** Google repeats the refresh token only after a new consent. Absent means "keep the old one", not "revoked". */
 function keepRefreshToken(tokens: TokenSet, stored: TokenSet | undefined): TokenSet {
   return { ...tokens, refreshToken: tokens.refreshToken ?? stored?.refreshToken };
-}
-
-function messages(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

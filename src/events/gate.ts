@@ -69,7 +69,7 @@ export class Gate implements OnApplicationBootstrap, OnApplicationShutdown {
       return await Promise.race([answer, limit]);
     } catch (cause) {
       if (cause instanceof NoAnswerError) throw cause;
-      throw new NoAnswerError(`a listener of ${event} failed`, { cause });
+      throw new NoAnswerError(`a listener of ${event} failed: ${reasonOf(cause)}`, { cause });
     } finally {
       clearTimeout(timer);
     }

@@ -1,4 +1,4 @@
-import { type ExecutionContext, Injectable, mixin, SetMetadata, type Type } from '@nestjs/common';
+import { type ExecutionContext, Injectable, Logger, mixin, SetMetadata, type Type } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import type { Request, Response } from 'express';
@@ -46,6 +46,8 @@ declare global {
 export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typeof AuthGuard>>> {
   @Injectable()
   class ProviderGuard extends AuthGuard() {
+    readonly #logger = new Logger('SignIn');
+
     constructor(
       private readonly registry: ProviderRegistry,
       private readonly cookies: AttemptCookies,
@@ -128,6 +130,8 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       try {
         await this.gate.ask(OAUTH_STARTING, starting, () => undefined);
       } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : 'a listener failed';
+        this.#logger.error({ event: 'oauth.starting refused', provider: provider.id, reason });
         throw new OAuthError('sign_in_refused', 'begin', 'a listener of oauth.starting failed', { cause });
       }
       const prompt = settings.prompt ?? facts.prompt ?? '';

@@ -90,7 +90,7 @@ export class ProviderHttp implements OnApplicationShutdown {
     } catch (cause) {
       if (cause instanceof OAuthError) throw cause;
       if (limit.aborted) throw new OAuthError('provider_timeout', step, 'no full answer in time', { cause });
-      throw new OAuthError('provider_unreachable', step, 'the connection failed', { cause });
+      throw new OAuthError('provider_unreachable', step, `the connection failed: ${reasonOf(cause)}`, { cause });
     }
   }
 }
@@ -120,6 +120,12 @@ function decode(bytes: Buffer, step: Step): string {
   } catch (cause) {
     throw new OAuthError('provider_answer_invalid', step, 'answered in something that is not UTF-8', { cause });
   }
+}
+
+/** Why a connection failed, in the words of Node and OpenSSL: ECONNREFUSED, CERT_HAS_EXPIRED. */
+function reasonOf(cause: unknown): string {
+  const { code, name } = (cause ?? {}) as { code?: unknown; name?: unknown };
+  return typeof code === 'string' ? code : String(name);
 }
 
 function wasReset(error: unknown): boolean {
