@@ -1,6 +1,6 @@
 /** Builds `src` into `dist` when there is no build or a source file is newer. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -9,6 +9,10 @@ export function buildIfNeeded() {
   const sources = readdirSync(`${root}src`, { recursive: true }).map((file) => statSync(`${root}src/${file}`).mtimeMs);
   if (builtAt() >= Math.max(...sources)) return;
   console.log('Building ...');
+  if (!existsSync(`${root}node_modules`)) {
+    console.error('The packages are not installed. Run: npm ci');
+    process.exit(1);
+  }
   const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
   const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);

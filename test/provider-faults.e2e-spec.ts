@@ -82,7 +82,12 @@ let people = 0;
 /** Somebody nobody has seen before. @returns the name for `authorize` */
 function newcomer(): { as: string; subject: string } {
   const subject = `subject-${++people}`;
-  const claims = { sub: subject, name: `Person ${people}`, email: `person${people}@mail.example`, email_verified: true };
+  const claims = {
+    sub: subject,
+    name: `Person ${people}`,
+    email: `person${people}@mail.example`,
+    email_verified: true,
+  };
   return { as: provider.addPerson(claims, subject), subject };
 }
 
@@ -102,7 +107,7 @@ async function signIn(id = 'google', at = app): Promise<SignIn> {
   const ending = await ended(browser.get(callback, { accept: 'application/json' }));
   const code = new URL(callback).searchParams.get('code');
   const exchanges = provider.requests.slice(before).filter(({ endpoint }) => endpoint === 'token');
-  const ours = exchanges.filter(({ body }) => body?.['code'] === code);
+  const ours = exchanges.filter(({ body }) => body?.code === code);
   // A request that was cut before its body came does not say whose it is; only one of those runs at a time.
   const cut = exchanges.filter(({ body }) => body === undefined);
   return { ...ending, browser, subject, exchanges: ours.length > 0 ? ours.length : cut.length };
@@ -134,7 +139,10 @@ const hangs = ({ expectedCode }: ProviderFault) => expectedCode === 'provider_ti
 const isHarmless = ({ expectedCode }: ProviderFault) => expectedCode === 'ok';
 
 /** Those that hang come last: they have begun to wait before the first test, see `meeting`. */
-const inOrder = (table: readonly ProviderFault[]) => [...table.filter((fault) => !hangs(fault)), ...table.filter(hangs)];
+const inOrder = (table: readonly ProviderFault[]) => [
+  ...table.filter((fault) => !hangs(fault)),
+  ...table.filter(hangs),
+];
 
 /**
  * Lets every fault of a table meet `act`. Those that hang are begun before the first test, one after the other, and
@@ -196,20 +204,21 @@ describe('the code exchange', () => {
 
 describe('a token endpoint that is not there', () => {
   it.each([
-    ['a closed port', closedPort],
-    ['an unknown name', () => Promise.resolve('https://name.invalid')],
-    ['a certificate nobody vouches for', selfSigned],
-  ])('is unreachable: %s', async (_name, origin) => {
+    ['a closed port', closedPort, /ECONNREFUSED/],
+    ['an unknown name', () => Promise.resolve('https://name.invalid'), /ENOTFOUND|EAI_AGAIN/],
+    ['a certificate nobody vouches for', selfSigned, /SELF_SIGNED_CERT/],
+  ])('is unreachable, and the log says why: %s', async (_name, origin, reason) => {
     const at = await start({ ...provider.environment('GOOGLE'), GOOGLE_TOKEN_ENDPOINT: `${await origin()}/token` });
     const before = await stored();
     expect(summary(await signIn('google', at))).toEqual({ status: 502, code: 'provider_unreachable' });
     expect(await stored()).toEqual(before);
+    expect(at.log.filter((line) => line.includes('sign-in failed')).join('')).toMatch(reason);
   });
 
   async function closedPort(): Promise<string> {
-    const { origin, close } = await listen(() => undefined);
-    await close();
-    return origin;
+    const listener = await listen(() => undefined);
+    await listener.close();
+    return listener.origin;
   }
 
   const secure: ReturnType<typeof createServer>[] = [];
@@ -235,7 +244,10 @@ const NO = {
 
 describe('userinfo of a provider without id_token', () => {
   const MISTYPED = Object.fromEntries(
-    ['missing', '0', 'a number', 'null', 'an object', 'an array'].map((shape) => [`sub ${shape}`, 'provider_answer_invalid']),
+    ['missing', '0', 'a number', 'null', 'an object', 'an array'].map((shape) => [
+      `sub ${shape}`,
+      'provider_answer_invalid',
+    ]),
   );
   const table = inOrder([...answerFaults, ...userinfoFaults])
     // Without an id_token there is nobody to compare with: that is simply another person.
@@ -253,7 +265,7 @@ describe('userinfo of a provider without id_token', () => {
   it.each(table.filter(isDisplayOnly))('never leaves behind what cannot be shown: $name', async (fault) => {
     const before = await stored();
     const { status, code, subject } = await met(fault);
-    const honest = provider.people[subject]?.['email'];
+    const honest = provider.people[subject]?.email;
     if (code !== 'ok') {
       expect({ status, code }).toEqual({ status: 502, code: 'provider_answer_invalid' });
       expect(await stored()).toEqual(before);
@@ -263,10 +275,10 @@ describe('userinfo of a provider without id_token', () => {
       `SELECT email, email_verified, name, picture_url FROM oauth_accounts WHERE provider = 'plain' AND subject = $1`,
       [subject],
     );
-    expect([null, honest]).toContain(account?.['email']);
-    if (account?.['email'] === null) expect(account['email_verified']).toBe(false);
-    expect(account?.['name'] ?? '').toMatch(/^[^\p{C}]{0,255}$/u);
-    expect(account?.['picture_url']).toBeNull();
+    expect([null, honest]).toContain(account?.email);
+    if (account?.email === null) expect(account.email_verified).toBe(false);
+    expect(account?.name ?? '').toMatch(/^[^\p{C}]{0,255}$/u);
+    expect(account?.picture_url).toBeNull();
   });
 
   it('keeps a name whose bytes arrive in two pieces', async () => {

@@ -90,12 +90,8 @@ export class Strategies {
   }
 
   #harden(strategy: StrategySeam, provider: ConfiguredProvider): void {
-    strategy._oauth2.getOAuthAccessToken = (code, parameters, done) => {
-      this.tokenEndpoint.exchange(provider, { ...parameters, code }).then(
-        (answer) => done(null, answer.accessToken, answer.refreshToken, answer),
-        (error: unknown) => done(error),
-      );
-    };
+    const exchange = (parameters: Record<string, string>, deadline: AbortSignal) =>
+      this.tokenEndpoint.exchange(provider, parameters, deadline);
     // Our errors already say what happened; the strategy would wrap them and lose the code.
     strategy._createOAuthError = (_message, error) => error;
 
@@ -106,11 +102,18 @@ export class Strategies {
       const asked = request.strategy;
       if (!asked) throw new TypeError('the strategy was called without its guard');
       this.redirect = (location) => this.success({ location });
+      const oauth2 = Object.create(this._oauth2) as StrategySeam['_oauth2'];
+      this._oauth2 = oauth2;
       if (asked.leg === 'begin') {
-        this._oauth2 = Object.assign(Object.create(this._oauth2) as StrategySeam['_oauth2'], {
-          _authorizeUrl: asked.authorizationEndpoint,
-        });
+        oauth2._authorizeUrl = asked.authorizationEndpoint;
         this.authorizationParams = () => ({ ...asked.parameters });
+      } else {
+        oauth2.getOAuthAccessToken = (code, parameters, done) => {
+          exchange({ ...parameters, code }, asked.deadline).then(
+            (answer) => done(null, answer.accessToken, answer.refreshToken, answer),
+            (error: unknown) => done(error),
+          );
+        };
       }
       authenticate.call(this, onlyChecked(request, asked), options);
     };

@@ -16,7 +16,11 @@ export class Browser {
     return this.#send(address, { method: 'POST', body: new URLSearchParams(form), headers });
   }
 
-  async request(method: string, address: string, init: { body?: string; headers?: Record<string, string> } = {}): Promise<Response> {
+  async request(
+    method: string,
+    address: string,
+    init: { body?: string; headers?: Record<string, string> } = {},
+  ): Promise<Response> {
     return this.#send(address, { ...init, method });
   }
 
@@ -44,7 +48,10 @@ export class Browser {
     return response.status === 200 ? response.json() : undefined;
   }
 
-  async #send(address: string, init: { method: string; body?: string | URLSearchParams; headers?: Record<string, string> }): Promise<Response> {
+  async #send(
+    address: string,
+    init: { method: string; body?: string | URLSearchParams; headers?: Record<string, string> },
+  ): Promise<Response> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const response = await fetch(new URL(address, this.site), {
       ...init,
