@@ -209,7 +209,7 @@ describe('a listener of oauth.authorized', () => {
           email: 'grace@navy.example',
           emailVerified: true,
           name: 'Grace Hopper',
-          pictureUrl: undefined,
+          pictureUrl: 'https://pictures.example.org/grace-hopper.png',
         },
         claims: expect.objectContaining({ sub: GRACE.subject, email: 'grace@navy.example', hd: 'navy.example' }),
         tokens: {

@@ -1,92 +1,168 @@
-import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
-import type { Request, Response } from 'express';
+import {
+  Body,
+  Controller,
+  Get,
+  Header,
+  Headers,
+  HttpCode,
+  Post,
+  Query,
+  Redirect,
+  Render,
+  Req,
+  UseFilters,
+} from '@nestjs/common';
+import type { Request } from 'express';
+import { z } from 'zod';
 import { Public } from '../access/access.decorators.js';
-import { PEOPLE } from './people.js';
-import { EndpointError, StandInError } from './stand-in.errors.js';
-import { type Fields, StandInProvider } from './stand-in.provider.js';
+import { authorizationResponse, denial, readAuthorizationRequest } from './authorization-request.js';
+import { authenticateClient } from './client-authentication.js';
+import { PEOPLE, personBySubject, SCOPE_NAMES, SCOPES } from './people.js';
+import { RefusalFilter } from './refusal.filter.js';
+import { Registration } from './registration.js';
+import { clientForm, formOf, readForm, revocationForm, tokenForms } from './request-form.js';
+import { SigningKey } from './signing-key.js';
+import { OAuthRefusal, StandInError } from './stand-in.errors.js';
+import { StandInTokens, type TokenAnswer } from './stand-in-tokens.js';
 
-const SCOPE_MEANINGS: Readonly<Record<string, string>> = {
-  openid: 'Know who you are',
-  email: 'See your email address',
-  profile: 'See your name',
-};
+/** What the consent page posts back: the request it was shown for, and one answer. */
+const choice = z.union([
+  z.strictObject({ request: z.string(), subject: z.string() }),
+  z.strictObject({ request: z.string(), answer: z.literal('no') }),
+]);
 
-@Controller('stand-in')
 @Public()
+@UseFilters(RefusalFilter)
+@Controller('stand-in')
 export class StandInController {
-  constructor(private readonly provider: StandInProvider) {}
+  constructor(
+    private readonly registration: Registration,
+    private readonly tokens: StandInTokens,
+    private readonly signingKey: SigningKey,
+  ) {}
+
+  /** OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3. */
+  @Get('.well-known/openid-configuration')
+  discovery() {
+    const authMethods = ['client_secret_post', 'client_secret_basic'];
+    return {
+      issuer: this.registration.issuer,
+      ...this.registration.endpoints,
+      scopes_supported: SCOPE_NAMES,
+      response_types_supported: ['code'],
+      response_modes_supported: ['query'],
+      grant_types_supported: Object.keys(tokenForms),
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['RS256'],
+      token_endpoint_auth_methods_supported: authMethods,
+      revocation_endpoint_auth_methods_supported: [...authMethods, 'none'],
+      code_challenge_methods_supported: ['S256'],
+      claims_supported: SCOPE_NAMES.flatMap((name) => SCOPES[name].claims),
+      claims_parameter_supported: false,
+      request_parameter_supported: false,
+      request_uri_parameter_supported: false,
+      authorization_response_iss_parameter_supported: true,
+    };
+  }
+
+  @Get('keys')
+  keys() {
+    return this.signingKey.keySet();
+  }
 
   @Get('authorize')
-  consent(@Req() { query }: Request, @Res() response: Response): void {
-    const { request, scopes } = this.provider.begin(single(query));
-    response.set('Cache-Control', 'no-store').render('stand-in/consent', {
-      title: 'Choose a person – not Google',
+  @Header('Cache-Control', 'no-store')
+  @Render('stand-in/consent')
+  consent(@Query() query: Readonly<Record<string, unknown>>) {
+    const request = readAuthorizationRequest(this.registration, query);
+    return {
+      title: 'Sign in at the stand-in for Google',
       clientName: 'Gatehouse',
-      scopes: scopes.map((name) => ({ name, meaning: SCOPE_MEANINGS[name] ?? 'Something of its own' })),
-      people: PEOPLE.map(({ subject, name, givenName, familyName, email, note }) => {
-        return { subject, name, email, note, initials: `${givenName[0] ?? ''}${familyName[0]?.toUpperCase() ?? ''}` };
+      scopes: request.scopes.map((name) => ({ name, meaning: SCOPES[name].meaning })),
+      people: PEOPLE.map(({ claims: { sub, name, email = '' }, initials, note }) => {
+        return { subject: sub, name, email, note, initials };
       }),
-      request,
+      request: this.tokens.sealRequest(request),
       action: '/stand-in/authorize',
-    });
+    };
   }
 
   @Post('authorize')
-  decide(@Req() { body }: Request, @Res() response: Response): void {
-    const { request, subject, answer } = bodyOf(body);
-    response.set('Cache-Control', 'no-store').redirect(303, this.provider.decide(request, { subject, answer }));
+  @Header('Cache-Control', 'no-store')
+  @Redirect('', 303)
+  choose(@Body() body: unknown): { url: string } {
+    const chosen = choice.safeParse(body);
+    if (!chosen.success) throw new StandInError('The page must be answered with one person, or with no.');
+    const request = this.tokens.openRequest(chosen.data.request);
+    if (!request) throw new StandInError('This page is too old or was changed. Please begin again.');
+    if ('answer' in chosen.data) throw denial(this.registration, request);
+    const person = personBySubject(chosen.data.subject);
+    if (!person) throw new StandInError('The stand-in does not know this person.');
+    const code = this.tokens.issueCode(request, person);
+    return { url: authorizationResponse(this.registration, request.state, { code }) };
   }
 
   @Post('token')
   @HttpCode(200)
-  async token(@Req() request: Request, @Res() response: Response): Promise<void> {
-    const body = bodyOf(request.body);
-    await answerWith(response, () => this.provider.token(body, request.get('authorization')));
+  @Header('Cache-Control', 'no-store')
+  @Header('Pragma', 'no-cache')
+  token(@Req() request: Request): Promise<TokenAnswer> {
+    const form = formOf(request);
+    authenticateClient(this.registration, request.headers.authorization, readForm(clientForm, form));
+    switch (form.grant_type) {
+      case 'authorization_code': {
+        const { code, redirect_uri, code_verifier } = readForm(tokenForms.authorization_code, form);
+        return this.tokens.redeem(code, { redirectUri: redirect_uri, codeVerifier: code_verifier });
+      }
+      case 'refresh_token': {
+        const { refresh_token, scope } = readForm(tokenForms.refresh_token, form);
+        return this.tokens.refresh(refresh_token, scope);
+      }
+      default:
+        if (typeof form.grant_type === 'string') {
+          throw new OAuthRefusal(
+            'unsupported_grant_type',
+            'The grant_type must be authorization_code or refresh_token.',
+          );
+        }
+        throw new OAuthRefusal('invalid_request', 'Missing or wrong: grant_type.');
+    }
   }
 
   @Get('userinfo')
-  async userinfo(@Req() request: Request, @Res() response: Response): Promise<void> {
-    await answerWith(response, () => this.provider.userinfo(request.get('authorization')));
+  @Header('Cache-Control', 'no-store')
+  userinfo(@Headers('authorization') authorization?: string) {
+    const token = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization ?? '')?.[1];
+    // RFC 6750 §3.1: who brought no token at all is told no error, only how to come.
+    if (token === undefined) throw unauthorized('A Bearer token in the Authorization header is needed.', '');
+    const claims = this.tokens.claims(token);
+    if (!claims) throw unauthorized('The access token is unknown, too old or revoked.', ', error="invalid_token"');
+    return claims;
   }
 
+  @Post('userinfo')
+  @HttpCode(200)
+  @Header('Cache-Control', 'no-store')
+  userinfoByPost(@Headers('authorization') authorization?: string) {
+    return this.userinfo(authorization);
+  }
+
+  /** RFC 7009. Like Google's it asks for no client credentials, but what is sent must be right. */
   @Post('revoke')
   @HttpCode(200)
-  revoke(@Req() { body }: Request, @Res() response: Response): void {
-    this.provider.revoke(bodyOf(body));
-    response.status(200).end();
-  }
-
-  @Get('.well-known/openid-configuration')
-  metadata(@Res() response: Response): void {
-    response.json(this.provider.metadata);
-  }
-
-  @Get('keys')
-  async keys(@Res() response: Response): Promise<void> {
-    response.json(await this.provider.keys());
+  @Header('Cache-Control', 'no-store')
+  @Header('Pragma', 'no-cache')
+  revoke(@Req() request: Request) {
+    const form = readForm(revocationForm, formOf(request));
+    const { authorization } = request.headers;
+    if (authorization !== undefined || form.client_id !== undefined || form.client_secret !== undefined) {
+      authenticateClient(this.registration, authorization, form);
+    }
+    this.tokens.revoke(form.token);
+    return {};
   }
 }
 
-/** RFC 6749 §5.1 and §5.2: JSON that nobody keeps. */
-async function answerWith(response: Response, work: () => object | Promise<object>): Promise<void> {
-  response.set({ 'Cache-Control': 'no-store', Pragma: 'no-cache' });
-  try {
-    response.json(await work());
-  } catch (error) {
-    if (!(error instanceof EndpointError)) throw error;
-    if (error.status === 401) response.set('WWW-Authenticate', `Bearer error="${error.error}"`);
-    response.status(error.status).json({ error: error.error });
-  }
-}
-
-function bodyOf(body: unknown): Fields {
-  return single((body ?? {}) as Record<string, unknown>);
-}
-
-/** RFC 6749 §3.1: parameters must not be included more than once. */
-function single(fields: Record<string, unknown>): Fields {
-  for (const [name, value] of Object.entries(fields)) {
-    if (typeof value !== 'string') throw new StandInError(`The parameter ${name} must appear once.`);
-  }
-  return fields as Fields;
+function unauthorized(description: string, error: string): OAuthRefusal {
+  return new OAuthRefusal('invalid_token', description, 401, `Bearer realm="stand-in"${error}`);
 }

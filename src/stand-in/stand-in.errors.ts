@@ -1,8 +1,12 @@
-/** A request that a browser or a developer must see as wrong, told in our own form. */
+/**
+ * A page of the stand-in that cannot be shown. What is wrong concerns the person in front of it: where the client
+ * or its redirect URI is in doubt nobody is redirected (RFC 6749 §4.1.2.1), or the stand-in would be an open redirector.
+ */
 export class StandInError extends Error {
   override readonly name = 'StandInError';
   readonly code = 'validation_failed';
   readonly status = 400;
+  /** Our own sentence, so the error page may show it. */
   readonly publicReason: string;
 
   constructor(message: string) {
@@ -11,13 +15,28 @@ export class StandInError extends Error {
   }
 }
 
-/** An error of the token, userinfo or revocation endpoint (RFC 6749 §5.2, RFC 6750 §3.1). */
-export class EndpointError extends Error {
-  override readonly name = 'EndpointError';
+/** An answer of RFC 6749 §5.2 or RFC 6750 §3.1: JSON for the client's server. The message is the `error_description`. */
+export class OAuthRefusal extends Error {
+  override readonly name = 'OAuthRefusal';
+
+  /** @param challenge the `WWW-Authenticate` header of a 401 */
+  constructor(
+    readonly error: string,
+    description: string,
+    readonly status: 400 | 401 = 400,
+    readonly challenge?: string,
+  ) {
+    super(description);
+  }
+}
+
+/** An answer of RFC 6749 §4.1.2.1: the browser takes the error back to the client. */
+export class AuthorizationRefusal extends Error {
+  override readonly name = 'AuthorizationRefusal';
 
   constructor(
-    readonly error: 'invalid_request' | 'invalid_client' | 'invalid_grant' | 'unsupported_grant_type' | 'invalid_token',
-    readonly status: 400 | 401 = 400,
+    readonly location: string,
+    error: string,
   ) {
     super(error);
   }

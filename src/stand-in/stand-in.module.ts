@@ -1,62 +1,44 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { hkdfSync } from 'node:crypto';
 import type { Config, ProviderSettings } from '../config/config.js';
-import { Sealer } from '../crypto/sealer.js';
 import { ADA } from './people.js';
+import { Registration } from './registration.js';
+import { SigningKey } from './signing-key.js';
 import { StandInController } from './stand-in.controller.js';
-import { StandInProvider } from './stand-in.provider.js';
 import { StandInTokens } from './stand-in-tokens.js';
 
-/** The stand-in's administrator, unless ADMIN_ACCOUNTS names others. */
-export const ADA_ACCOUNT = `google:${ADA.subject}`;
-
-const CLIENT_ID = 'gatehouse-stand-in';
+/** The administrator where `ADMIN_ACCOUNTS` names nobody, written as that setting is. */
+export const ADA_ACCOUNT = `google:${ADA.claims.sub}`;
 
 /**
- * stand-in: a real OAuth 2.0 and OpenID provider inside the application, where no Google is configured.
+ * stand-in: a real OAuth 2.0 and OpenID provider for development and tests, as strict as Google, so that the ordinary
+ * Google module signs people in on a laptop without credentials.
  *
- *   GET, POST /stand-in/authorize   the consent page: a person, or "No"
- *   POST /stand-in/token            code and refresh token grants, PKCE required
- *   GET /stand-in/userinfo, GET /stand-in/keys, POST /stand-in/revoke
- *   GET /stand-in/.well-known/openid-configuration
+ *   GET  /stand-in/.well-known/openid-configuration   what it can do
+ *   GET  /stand-in/keys                               the public key of its id_tokens       (signing-key)
+ *   GET  /stand-in/authorize                          checks the request, shows the people  (authorization-request)
+ *   POST /stand-in/authorize                          the choice: back with a code, or with access_denied
+ *   POST /stand-in/token                              tokens for a code or a refresh token  (stand-in-tokens)
+ *   GET, POST /stand-in/userinfo                      the claims an access token opens      (people)
+ *   POST /stand-in/revoke                             ends a grant
  *
- * The Google module runs unchanged against it. Development and tests only: main never loads it in production.
- * No table: all it gives out are sealed notes to itself, so stored tokens outlive a restart.
+ * Calls crypto/ to seal, and nobody else; how Gatehouse is its client stands in `registration`. Deliberately not here:
+ * passwords and sessions (the page asks every time), a table, a second client, production.
  */
 @Module({})
 export class StandInModule {
   static forRoot(config: Config): DynamicModule {
-    const { clientId, clientSecret, issuer = '' } = standInSettings(config);
-    const client = { clientId, clientSecret, issuer, redirectUri: `${config.baseUrl}/google/authorized` };
+    // It lets anybody be anybody. main does not even load it in production; this is the second lock.
+    if (config.production) throw new TypeError('The stand-in for Google is not for production.');
     return {
       module: StandInModule,
       controllers: [StandInController],
-      providers: [
-        {
-          provide: StandInProvider,
-          inject: [Sealer],
-          useFactory: (sealer: Sealer) => new StandInProvider(client, new StandInTokens(sealer)),
-        },
-      ],
+      providers: [{ provide: Registration, useValue: new Registration(config) }, SigningKey, StandInTokens],
     };
   }
 }
 
-/** What `GOOGLE_…` would say. The browser goes to BASE_URL; our own calls stay on the address we listen on. */
-export function standInSettings({ baseUrl, host, port, secretKeys }: Config): ProviderSettings {
-  const own = `http://${host.includes(':') ? `[${host}]` : host}:${port}/stand-in`;
-  const secret = hkdfSync('sha256', secretKeys[0]?.bytes ?? '', '', 'gatehouse/stand-in client secret', 32);
-  return {
-    clientId: CLIENT_ID,
-    clientSecret: Buffer.from(secret).toString('base64url'),
-    issuer: `${baseUrl}/stand-in`,
-    endpoints: {
-      authorization_endpoint: `${baseUrl}/stand-in/authorize`,
-      token_endpoint: `${own}/token`,
-      userinfo_endpoint: `${own}/userinfo`,
-      revocation_endpoint: `${own}/revoke`,
-      jwks_uri: `${own}/keys`,
-    },
-    own: {},
-  };
+/** What the `GOOGLE_…` settings would say if they were set, and meant the stand-in. */
+export function standInSettings(config: Config): ProviderSettings {
+  const { clientId, clientSecret, issuer, endpoints } = new Registration(config);
+  return Object.freeze({ clientId, clientSecret, issuer, endpoints, own: {} });
 }
