@@ -151,14 +151,17 @@ describeInBrowser('in a browser', () => {
   });
 
   describe('signing in', () => {
-    it.each(PEOPLE.map(({ claims }) => claims).filter(({ name }) => name !== AUGUSTA))('lets $name in and shows who it is', async (person) => {
-      const page = await visitor();
-      await signIn(page, person.name);
-      expect(await heading(page)).toBe(`Welcome, ${person.name}`);
-      expect(await text(page)).toContain(person.email ?? 'We do not know your email address.');
-      expect((await text(page)).includes('not verified')).toBe(person.email_verified === false);
-      expect(await me(page)).toMatchObject({ name: person.name, email: person.email ?? null });
-    });
+    it.each(PEOPLE.map(({ claims }) => claims).filter(({ name }) => name !== AUGUSTA))(
+      'lets $name in and shows who it is',
+      async (person) => {
+        const page = await visitor();
+        await signIn(page, person.name);
+        expect(await heading(page)).toBe(`Welcome, ${person.name}`);
+        expect(await text(page)).toContain(person.email ?? 'We do not know your email address.');
+        expect((await text(page)).includes('not verified')).toBe(person.email_verified === false);
+        expect(await me(page)).toMatchObject({ name: person.name, email: person.email ?? null });
+      },
+    );
 
     it('refuses Augusta, who brings the address of Ada, and shows the way on', async () => {
       const page = await visitor();
