@@ -29,6 +29,9 @@ let browser: Browser;
 let otherSite: Server;
 let axe: string;
 
+/** How to stop what has been started, so that a browser that does not start leaves no test run hanging. */
+const started: (() => unknown)[] = [];
+
 /** What the browsers of the running test complained about. */
 let watches: Watch[] = [];
 
@@ -120,19 +123,23 @@ const WAYS: [name: string, title: string, go: (page: Page) => Promise<unknown>][
 
 describeInBrowser('in a browser', () => {
   beforeAll(async () => {
+    browser = await launchChromium();
+    started.push(() => browser.close());
     database = await createDatabase();
+    started.push(() => database.drop());
     app = await startApp(database.url, {
       RATE_LIMIT_SIGN_INS_PER_MINUTE: '0',
       // The pictures show the address that a reader will have.
       ...(TAKES_PICTURES ? { PORT: '3000' } : {}),
     });
-    browser = await launchChromium();
+    started.push(() => app.close());
     axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     otherSite = createServer(({ url = '' }, response) => {
       const to = new URL(url, 'http://other').searchParams.get('to') ?? '';
       response.end(`<!doctype html><title>Another site</title><link rel=icon href=data:,><a href="${to}">Go there</a>`);
     });
     await new Promise<void>((resolve) => otherSite.listen(0, '127.0.0.1', resolve));
+    started.push(() => otherSite.close());
     await mkdir(SCREENSHOTS, { recursive: true });
   });
 
@@ -144,10 +151,7 @@ describeInBrowser('in a browser', () => {
   });
 
   afterAll(async () => {
-    await browser.close();
-    otherSite.close();
-    await app.close();
-    await database.drop();
+    for (const stop of started.reverse()) await stop();
   });
 
   describe('signing in', () => {
