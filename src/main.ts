@@ -49,7 +49,8 @@ async function main(): Promise<void> {
       void drain(server)
         .then(() => app.close())
         .then(() => embedded?.stop())
-        .then(() => process.exit(0));
+        // The database's connections are closed and nothing is left to wait for; a timer of a library must not keep us.
+        .then(() => process.exit(0), fail);
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
@@ -121,12 +122,15 @@ async function drain(server: Server): Promise<void> {
   clearTimeout(limit);
 }
 
-main().catch((error: unknown) => {
+main().catch(fail);
+
+/** The last word of a process that could not start or stop: a sentence, and an exit code that says so. */
+function fail(error: unknown): never {
   const known = error instanceof ConfigurationError || error instanceof StartError || hasPlainMessage(error);
   const text = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`\n${known ? text : `Gatehouse cannot start: ${text}`}\n\n`);
+  process.stderr.write(`\n${known ? text : `Gatehouse failed: ${text}`}\n\n`);
   process.exit(1);
-});
+}
 
 /** Errors of lower rooms whose message was written for the person at the terminal. */
 function hasPlainMessage(error: unknown): boolean {

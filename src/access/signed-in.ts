@@ -26,8 +26,7 @@ export interface SignedIn {
 }
 
 declare global {
-  // The way Express documents for properties that middleware adds to a request.
-  // eslint-disable-next-line @typescript-eslint/no-namespace
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- how Express lets a request carry more
   namespace Express {
     interface Request {
       /** Set by the session guard. */

@@ -28,7 +28,7 @@ export const CallbackLeg = () => SetMetadata(LEG, 'callback');
 export type OAuthOutcome = StrategyOutcome | { readonly ignored: true };
 
 declare global {
-  // eslint-disable-next-line @typescript-eslint/no-namespace
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- how Express lets a request carry more
   namespace Express {
     interface Request {
       /** What the OAuth guard found. Undefined: nothing was begun, the person must be asked first. */

@@ -28,7 +28,7 @@ export type StrategyRequest =
 export type StrategyOutcome = { readonly location: string } | { readonly authorization: Authorization };
 
 declare global {
-  // eslint-disable-next-line @typescript-eslint/no-namespace
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- how Express lets a request carry more
   namespace Express {
     interface Request {
       strategy?: StrategyRequest;
