@@ -3,14 +3,29 @@
  *
  * A module named in EXTENSIONS brings listeners, providers and pages without a fork.
  */
-export { CurrentSession, CurrentUser, OptionalSession, Public, Roles } from './access/access.decorators.js';
+export {
+  CurrentSession,
+  CurrentUser,
+  OptionalSession,
+  Public,
+  RecentSignIn,
+  Roles,
+} from './access/access.decorators.js';
 export type { SignedIn, SignedInSession, SignedInUser } from './access/signed-in.js';
 export { USER_REGISTERED, USER_SIGNED_IN, USER_SIGNED_OUT } from './auth/auth.events.js';
 export type { UserRegistered, UserSignedIn, UserSignedOut } from './auth/auth.events.js';
-export { ACCOUNT_LINKED, ACCOUNT_RECONNECT_NEEDED, ACCOUNT_REFRESHED } from './oauth-accounts/oauth-accounts.events.js';
+export {
+  ACCOUNT_LINKED,
+  ACCOUNT_RECONNECT_NEEDED,
+  ACCOUNT_REFRESHED,
+  ACCOUNT_UNLINKED,
+} from './oauth-accounts/oauth-accounts.events.js';
 export type { AccountEvent } from './oauth-accounts/oauth-accounts.events.js';
-export { ProviderClient } from './oauth-accounts/provider-client.js';
+export { ForeignOriginError, ProviderClient } from './oauth-accounts/provider-client.js';
+export type { ApiRequest, LiveUserinfo, UserAtProvider } from './oauth-accounts/provider-client.js';
 export { ReconnectRequiredError } from './oauth-accounts/reconnect-required.error.js';
+export type { ReconnectReason } from './oauth-accounts/reconnect-required.error.js';
+export { RequireScopes } from './oauth-accounts/require-scopes.js';
 export { OAuthError } from './oauth/oauth.errors.js';
 export {
   allow,
@@ -27,7 +42,7 @@ export type { OAuthAuthorized, OAuthFailed, Verdict } from './oauth/oauth.events
 export { OAuthGuard } from './oauth/oauth.guard.js';
 export { OAuthModule } from './oauth/oauth.module.js';
 export { defineProvider } from './oauth/provider.js';
-export type { OAuthProvider, ProviderProfile, TokenSet } from './oauth/provider.js';
+export type { OAuthProvider, ProviderProfile, RevocationContext, TokenSet } from './oauth/provider.js';
 export { GoogleGuard } from './providers/google.js';
 export { SESSION_ENDED } from './sessions/sessions.events.js';
 export type { SessionEnded } from './sessions/sessions.events.js';

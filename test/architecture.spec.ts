@@ -87,6 +87,7 @@ describe('the house', () => {
     const openers = files.filter((file) => readFileSync(file, 'utf8').includes('sealer.open('));
     expect(openers.map((file) => relative(SRC, file)).sort()).toEqual([
       'oauth-accounts/token-vault.ts',
+      'oauth/consent-links.ts',
       'oauth/sign-in-attempt.ts',
       'stand-in/stand-in-tokens.ts',
     ]);

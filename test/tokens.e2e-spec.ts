@@ -89,6 +89,9 @@ interface AccountRow {
   readonly sealed_tokens: string;
   readonly access_token_expires_at: Date | null;
   readonly refresh_locked_until: Date | null;
+  readonly refresh_retry_at: Date | null;
+  readonly health_reason: string | null;
+  readonly health_since: Date;
   readonly scopes: readonly string[];
   readonly health: string;
 }
@@ -179,11 +182,14 @@ describe('an answer to a refresh', () => {
     expect((await account(subject)).scopes).toEqual(['openid', 'email', 'profile']);
   });
 
-  it('with fewer scopes is written down', async () => {
+  it.each([
+    ['fewer scopes takes nothing from what was granted', 'openid', ['openid', 'email', 'profile']],
+    ['more scopes adds them', 'openid email calendar', ['openid', 'email', 'profile', 'calendar']],
+  ])('with %s', async (_name, scope, granted) => {
     const { browser, subject } = await signInExpired();
-    provider.faults.set('token', answering({ scope: 'openid' }));
+    provider.faults.set('token', answering({ scope }));
     expect(await home(browser)).toContain(LIVE);
-    expect((await account(subject)).scopes).toEqual(['openid']);
+    expect((await account(subject)).scopes).toEqual(granted);
   });
 
   it.each([
@@ -293,7 +299,6 @@ describe('a provider that is down during a refresh', () => {
   it.each([
     'refused',
     '503 with an HTML page',
-    '429 with Retry-After',
     'truncated: shorter than its Content-Length',
     'redirect 302',
     'JSON null',
@@ -313,6 +318,29 @@ describe('a provider that is down during a refresh', () => {
     provider.faults.clear();
     // The page gives up a little before the refresh does.
     while ((await account(subject)).refresh_locked_until !== null) await sleep(50);
+    expect(await home(browser)).toContain(LIVE);
+  });
+});
+
+describe('a provider that asks to be left alone', () => {
+  it('is not asked again before its time, by any application, and then again', async () => {
+    const { browser, subject } = await signInExpired();
+    provider.faults.set('token', faultNamed('429 with Retry-After'), { times: 1 });
+    expect(await home(browser)).toContain('Google cannot be asked right now.');
+    expect(await home(browser)).toContain('Google cannot be asked right now.');
+    expect(await home(copyOf(browser, otherApp))).toContain('Google cannot be asked right now.');
+    expect(refreshes()).toHaveLength(1);
+    // Its time comes.
+    await database.query('UPDATE oauth_accounts SET refresh_retry_at = now() WHERE subject = $1', [subject]);
+    expect(await home(browser)).toContain(LIVE);
+    expect((await account(subject)).refresh_retry_at).toBeNull();
+  });
+
+  it('is asked by a sign-in all the same', async () => {
+    const { browser, as } = await signInExpired();
+    provider.faults.set('token', faultNamed('429 with Retry-After'), { times: 1 });
+    await home(browser);
+    expect(await signInAgain(browser, as)).toBe(303);
     expect(await home(browser)).toContain(LIVE);
   });
 });

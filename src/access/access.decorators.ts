@@ -16,6 +16,11 @@ export const OptionalSession = () => SetMetadata<string, Access>(ACCESS, 'option
 /** Signed-in people with one of these roles; others get 403 `forbidden`. */
 export const Roles = (...roles: Role[]) => SetMetadata<string, Access>(ACCESS, roles);
 
+export const RECENT_SIGN_IN = 'recent sign-in';
+
+/** An act that a forgotten, open browser must not allow: only people who signed in at most ten minutes ago. */
+export const RecentSignIn = () => SetMetadata<string, boolean>(RECENT_SIGN_IN, true);
+
 /** The signed-in person, or undefined on an `@OptionalSession()` route. */
 export const CurrentUser = createParamDecorator((_: unknown, context: ExecutionContext): SignedInUser | undefined => {
   return context.switchToHttp().getRequest<Request>().signedIn?.user;

@@ -3,7 +3,7 @@ export class AccessError extends Error {
   override readonly name = 'AccessError';
 
   private constructor(
-    readonly code: 'not_signed_in' | 'forbidden' | 'cross_origin',
+    readonly code: 'not_signed_in' | 'forbidden' | 'cross_origin' | 'recent_sign_in_required',
     readonly status: 401 | 403,
     message: string,
   ) {
@@ -16,6 +16,10 @@ export class AccessError extends Error {
 
   static forbidden(): AccessError {
     return new AccessError('forbidden', 403, 'the role does not allow it');
+  }
+
+  static recentSignInRequired(): AccessError {
+    return new AccessError('recent_sign_in_required', 401, 'the session is too old for this');
   }
 
   static crossOrigin(): AccessError {

@@ -4,9 +4,11 @@ import { AccountApi } from './account.api.js';
 /**
  * account: what a signed-in person sees and does about themselves.
  *
- *   GET /api/me   who I am, and my session
+ *   GET    /api/me                who I am, and my session
+ *   GET    /api/me/accounts       my linked accounts and how they are
+ *   DELETE /api/me/accounts/:id   ends a link; the grant is taken back at the provider
  *
- * No statement of its own: the session guard has read it all.
+ * Who I am takes no statement of its own: the session guard has read it all.
  */
 @Module({ controllers: [AccountApi] })
 export class AccountModule {}

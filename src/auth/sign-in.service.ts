@@ -10,7 +10,7 @@ import { runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
 import { Gate } from '../events/gate.js';
 import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
-import { TokenVault } from '../oauth-accounts/token-vault.js';
+import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import { AttemptsService } from '../oauth/attempts.service.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
 import { OAUTH_AUTHORIZED, type OAuthAuthorized, readVerdict } from '../oauth/oauth.events.js';
@@ -131,7 +131,7 @@ export class SignInService {
       if (decision.kind === 'refuse') throw new SignInRefusedError(decision.code);
 
       const account = { id: facts.account_id ?? uuidV7(), userId: facts.user_id ?? uuidV7() };
-      const kept = keepRefreshToken(tokens, this.vault.open(account, facts.sealed_tokens));
+      const kept = keepRefreshToken(tokens, this.vault.open(placeOf(account), facts.sealed_tokens));
       const sessionId = uuidV7();
       try {
         const [row] = await runPrepared<{ replaced_id: string | null; replaced_user_id: string | null }>(
@@ -143,7 +143,7 @@ export class SignInService {
             profile.name ?? null,
             profile.pictureUrl ?? null,
             kept.scopes,
-            this.vault.seal(account, kept),
+            this.vault.seal(placeOf(account), kept),
             kept.expiresAt ?? null,
             account.id,
             account.userId,

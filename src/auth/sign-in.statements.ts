@@ -54,7 +54,9 @@ export const SIGN_IN: PreparedStatement = {
   account AS (
     UPDATE oauth_accounts a
     SET email = $3, email_verified = $4, name = $5, picture_url = $6, scopes = $7, sealed_tokens = $8,
-        access_token_expires_at = $9, last_used_at = now(), health = 'connected', refresh_locked_until = NULL
+        tokens_version = tokens_version + 1, access_token_expires_at = $9, last_used_at = now(),
+        health = 'connected', health_reason = NULL, refresh_locked_until = NULL, refresh_retry_at = NULL,
+        health_since = CASE health WHEN 'connected' THEN health_since ELSE now() END
     FROM person
     WHERE a.id = $10 AND a.user_id = person.id AND a.provider = $1 AND a.subject = $2
     RETURNING a.id, a.user_id

@@ -1,6 +1,12 @@
 import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { User } from '../users/user.entity.js';
 
+/**
+ * Why a link is broken: the provider no longer accepts the grant; the access token ran out and there was nothing to
+ * renew it with; we took the grant back ourselves.
+ */
+export type HealthReason = 'grant_rejected' | 'no_refresh_token' | 'revoked';
+
 /** A person at a provider. (provider, subject) is the identity; everything else is display. */
 @Entity('oauth_accounts')
 export class OAuthAccount {
@@ -39,14 +45,29 @@ export class OAuthAccount {
   @Column({ name: 'sealed_tokens', type: 'text', nullable: true })
   sealedTokens: string | null;
 
+  /** Counts the token sets this row has held: whoever renews one stores it only while it is still that one. */
+  @Column({ name: 'tokens_version', type: 'integer' })
+  tokensVersion: number;
+
   @Column({ name: 'access_token_expires_at', type: 'timestamptz', nullable: true })
   accessTokenExpiresAt: Date | null;
 
   @Column({ name: 'refresh_locked_until', type: 'timestamptz', nullable: true })
   refreshLockedUntil: Date | null;
 
+  /** The provider asked not to be asked for new tokens before (Retry-After). */
+  @Column({ name: 'refresh_retry_at', type: 'timestamptz', nullable: true })
+  refreshRetryAt: Date | null;
+
   @Column({ type: 'text' })
   health: 'connected' | 'needs_reconnect';
+
+  /** Why it needs a reconnect; null while it is connected. */
+  @Column({ name: 'health_reason', type: 'text', nullable: true })
+  healthReason: HealthReason | null;
+
+  @Column({ name: 'health_since', type: 'timestamptz' })
+  healthSince: Date;
 
   @Column({ name: 'linked_at', type: 'timestamptz' })
   linkedAt: Date;

@@ -1,4 +1,5 @@
 export const ACCOUNT_LINKED = 'account.linked';
+export const ACCOUNT_UNLINKED = 'account.unlinked';
 export const ACCOUNT_REFRESHED = 'account.refreshed';
 export const ACCOUNT_RECONNECT_NEEDED = 'account.reconnect-needed';
 

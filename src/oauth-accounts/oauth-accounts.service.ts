@@ -1,19 +1,86 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import type { Repository } from 'typeorm';
-import { OAuthAccount } from './oauth-account.entity.js';
+import { DataSource, type EntityManager, type Repository, type UpdateResult } from 'typeorm';
+import type { Client } from '../access/client.js';
+import { Announcer } from '../events/announcer.js';
+import { type HealthReason, OAuthAccount } from './oauth-account.entity.js';
+import { OAuthAccountError } from './oauth-accounts.errors.js';
+import { ACCOUNT_UNLINKED, type AccountEvent } from './oauth-accounts.events.js';
+import { Revocations } from './revocations.js';
 
+/** The end of a link and its audit entry, in one statement. */
+const UNLINK = `
+  WITH gone AS (DELETE FROM oauth_accounts WHERE id = $1 RETURNING id, provider)
+  INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
+  SELECT gen_random_uuid(), $2, 'account.unlinked', 'account:' || id, jsonb_build_object('provider', provider),
+         $3::inet, $4
+  FROM gone`;
+
+/** What tells one token set of an account from the next. */
+type TokenSetKey = Pick<OAuthAccount, 'id' | 'tokensVersion'>;
+
+/** Linked accounts: finding and ending them, and the rows of their tokens. */
 @Injectable()
 export class OAuthAccountsService {
-  constructor(@InjectRepository(OAuthAccount) private readonly accounts: Repository<OAuthAccount>) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    @InjectRepository(OAuthAccount) private readonly accounts: Repository<OAuthAccount>,
+    private readonly revocations: Revocations,
+    private readonly announcer: Announcer,
+  ) {}
 
   /** The person's account at a provider; of several the one used last. */
   async findOfUser(userId: string, provider: string): Promise<OAuthAccount | null> {
     return this.accounts.findOne({ where: { userId, provider }, order: { lastUsedAt: 'DESC' } });
   }
 
+  /** All of a person's accounts, the oldest link first. */
+  async listOfUser(userId: string): Promise<OAuthAccount[]> {
+    return this.accounts.find({ where: { userId }, order: { linkedAt: 'ASC', id: 'ASC' } });
+  }
+
   async findById(id: string): Promise<OAuthAccount | null> {
     return this.accounts.findOneBy({ id });
+  }
+
+  /**
+   * Ends a link; the grant is taken back at the provider afterwards. The last way in stays.
+   *
+   * @param actorId who does it: the person, or an admin
+   * @throws OAuthAccountError `not_found`, `last_account`
+   */
+  async unlink(userId: string, accountId: string, actorId: string, { ip, reference }: Client): Promise<void> {
+    const { provider } = await this.dataSource.transaction(async (manager) => {
+      const accounts = await lockAccounts(manager, userId);
+      const account = accounts.find(({ id }) => id === accountId);
+      if (!account) throw OAuthAccountError.notFound();
+      if (accounts.length === 1) throw OAuthAccountError.last();
+      await manager.query(UNLINK, [accountId, actorId, ip, reference]);
+      await this.revocations.requestWith(manager, [account], 'account_unlinked');
+      return account;
+    });
+    this.revocations.wake();
+    this.announcer.announce(ACCOUNT_UNLINKED, { accountId, userId, provider } satisfies AccountEvent);
+  }
+
+  /**
+   * Takes back every grant of a person who is blocked or deleted, in the transaction of that act. The links stay and
+   * need a reconnect. Call `revocations.wake()` after the commit.
+   */
+  async revokeAll(manager: EntityManager, userId: string, cause: 'user_blocked' | 'user_deleted'): Promise<void> {
+    await this.revocations.requestWith(manager, await lockAccounts(manager, userId), cause);
+    await manager.update(
+      OAuthAccount,
+      { userId },
+      {
+        sealedTokens: null,
+        accessTokenExpiresAt: null,
+        tokensVersion: () => 'tokens_version + 1',
+        health: 'needs_reconnect',
+        healthReason: 'revoked',
+        healthSince: () => 'now()',
+      },
+    );
   }
 
   /**
@@ -22,39 +89,67 @@ export class OAuthAccountsService {
    * The lock stands in the row and ends by itself, so no connection is held while the provider thinks, a sign-in of
    * the same person is not blocked, and a process that dies frees it.
    */
-  async lockForRefresh(account: OAuthAccount, seconds: number): Promise<boolean> {
+  async lockForRefresh({ id, tokensVersion }: TokenSetKey, seconds: number): Promise<boolean> {
     const locked = await this.accounts
       .createQueryBuilder()
       .update()
       .set({ refreshLockedUntil: () => `now() + make_interval(secs => :seconds)` })
-      .where('id = :id AND sealed_tokens = :sealed', { id: account.id, sealed: account.sealedTokens })
+      .where('id = :id AND tokens_version = :tokensVersion', { id, tokensVersion })
       .andWhere(`health = 'connected'`)
       .andWhere('(refresh_locked_until IS NULL OR refresh_locked_until < now())')
+      .andWhere('(refresh_retry_at IS NULL OR refresh_retry_at <= now())')
       .setParameters({ seconds })
       .execute();
-    return locked.affected === 1;
+    return changed(locked);
   }
 
-  async unlock(account: OAuthAccount): Promise<void> {
-    await this.accounts.update({ id: account.id }, { refreshLockedUntil: null });
+  /** Gives the lock back. @param retryAfterSeconds how long the provider wants to be left alone */
+  async unlock(key: TokenSetKey, retryAfterSeconds?: number): Promise<void> {
+    const { id, tokensVersion } = key;
+    await this.accounts
+      .createQueryBuilder()
+      .update()
+      .set({
+        refreshLockedUntil: null,
+        ...(retryAfterSeconds === undefined
+          ? {}
+          : { refreshRetryAt: () => `now() + make_interval(secs => :retryAfterSeconds)` }),
+      })
+      .where('id = :id AND tokens_version = :tokensVersion', { id, tokensVersion })
+      .setParameters({ retryAfterSeconds })
+      .execute();
   }
 
-  /** Stores renewed tokens, unless a sign-in has brought newer ones meanwhile. */
+  /** Stores renewed tokens, unless a sign-in has brought newer ones meanwhile or the account is gone. */
   async storeRefreshed(
-    account: OAuthAccount,
+    { id, tokensVersion }: TokenSetKey,
     renewed: Pick<OAuthAccount, 'sealedTokens' | 'accessTokenExpiresAt' | 'scopes'>,
   ): Promise<boolean> {
-    return this.#change(account, { ...renewed, health: 'connected', refreshLockedUntil: null });
+    const stored = await this.accounts.update(
+      { id, tokensVersion },
+      { ...renewed, tokensVersion: tokensVersion + 1, refreshLockedUntil: null, refreshRetryAt: null },
+    );
+    return changed(stored);
   }
 
-  async markReconnectNeeded(account: OAuthAccount): Promise<boolean> {
-    return this.#change(account, { health: 'needs_reconnect', refreshLockedUntil: null });
+  async markReconnectNeeded({ id, tokensVersion }: TokenSetKey, reason: HealthReason): Promise<boolean> {
+    const marked = await this.accounts.update(
+      { id, tokensVersion, health: 'connected' },
+      { health: 'needs_reconnect', healthReason: reason, healthSince: () => 'now()', refreshLockedUntil: null },
+    );
+    return changed(marked);
   }
+}
 
-  /** Changes a row only while it holds the tokens that the caller has seen. */
-  async #change(account: OAuthAccount, values: Partial<Omit<OAuthAccount, 'user'>>): Promise<boolean> {
-    if (account.sealedTokens === null) return false;
-    const result = await this.accounts.update({ id: account.id, sealedTokens: account.sealedTokens }, values);
-    return result.affected === 1;
-  }
+/**
+ * A person's accounts, locked. The person's row is locked before them, here and everywhere: of two unlinks at once the
+ * second sees what the first has left, and a refresh that is being stored is in or comes after.
+ */
+async function lockAccounts(manager: EntityManager, userId: string): Promise<OAuthAccount[]> {
+  await manager.query('SELECT FROM users WHERE id = $1 FOR UPDATE', [userId]);
+  return manager.find(OAuthAccount, { where: { userId }, order: { id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
+}
+
+function changed({ affected }: UpdateResult): boolean {
+  return affected === 1;
 }

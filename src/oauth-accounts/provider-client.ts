@@ -3,19 +3,54 @@ import { readUserinfo } from '../oauth/identity-proof.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderHttp } from '../oauth/provider-http.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
+import type { OAuthAccount } from './oauth-account.entity.js';
 import { OAuthAccountsService } from './oauth-accounts.service.js';
 import { ReconnectRequiredError } from './reconnect-required.error.js';
 import { TokenRefresher } from './token-refresher.js';
 
 /** A person waits for the page; it comes without the live part when the provider takes longer. */
 const LIVE_LIMIT_MS = 4500;
+const API_LIMIT_MS = 5000;
+const API_LIMIT_BYTES = 1024 * 1024;
 
 export interface LiveUserinfo {
   readonly endpoint: string;
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** Asks a provider as the user, with the stored token. */
+/** What `fetch` takes beside the standard's own: limits. Redirects are never followed; they are the answer. */
+export interface ApiRequest extends Pick<RequestInit, 'method' | 'headers' | 'body' | 'signal'> {
+  /** The whole call, one repetition after a 401 included. Default: 5 seconds. */
+  readonly limitMs?: number;
+  /** Of the answer's body. Default: 1 MiB. */
+  readonly limitBytes?: number;
+}
+
+/** A provider's API, called as one user. */
+export interface UserAtProvider {
+  /**
+   * Calls the provider's API with the user's token: renewed before it expires, and once more after a 401.
+   *
+   * @param pathOrUrl a path at the provider's first API origin, or an absolute URL at one of its origins
+   * @returns the answer, whatever its status
+   * @throws ForeignOriginError before anything is sent; ReconnectRequiredError when the grant is dead; OAuthError
+   *   `provider_unreachable`, `provider_timeout`, `provider_answer_invalid` (too large)
+   */
+  fetch(pathOrUrl: string, request?: ApiRequest): Promise<Response>;
+  /** What the provider says about the user right now. @throws ReconnectRequiredError, OAuthError */
+  userinfo(): Promise<LiveUserinfo>;
+}
+
+/** The address is not the provider's: a token must not leave for it. A mistake in the calling code. */
+export class ForeignOriginError extends TypeError {
+  override readonly name = 'ForeignOriginError';
+
+  constructor(provider: string, origin: string) {
+    super(`"${origin}" is not an API origin of the provider "${provider}"; its file declares them in apiOrigins.`);
+  }
+}
+
+/** Calls providers as the user, with the stored token. */
 @Injectable()
 export class ProviderClient {
   constructor(
@@ -25,52 +60,125 @@ export class ProviderClient {
     private readonly http: ProviderHttp,
   ) {}
 
-  /** @example client.for(user, 'google').userinfo() */
+  /** @example await client.for(user, 'google').fetch('/calendar/v3/users/me/calendarList') */
   for(user: { readonly id: string }, provider: string): UserAtProvider {
-    return { userinfo: () => this.#withinLimit(this.#userinfo(user.id, provider)) };
+    return {
+      fetch: (pathOrUrl, request = {}) =>
+        withinLimit(request.limitMs ?? API_LIMIT_MS, 'api', (signal) =>
+          this.#fetch(user.id, provider, pathOrUrl, request, signal),
+        ),
+      userinfo: () => withinLimit(LIVE_LIMIT_MS, 'userinfo', (signal) => this.#userinfo(user.id, provider, signal)),
+    };
   }
 
-  async #userinfo(userId: string, providerId: string): Promise<LiveUserinfo> {
+  async #fetch(
+    userId: string,
+    providerId: string,
+    pathOrUrl: string,
+    { method, headers, body, signal: callers, limitMs = API_LIMIT_MS, limitBytes = API_LIMIT_BYTES }: ApiRequest,
+    limit: AbortSignal,
+  ): Promise<Response> {
+    const url = await this.#addressAt(providerId, pathOrUrl);
+    // The platform turns every kind of body into bytes and its content type. They are kept for a repetition.
+    const request = new Request(url, { method, headers, body, ...(body ? { duplex: 'half' } : {}) });
+    if (request.headers.has('authorization')) throw new TypeError('The authorization header is the stored token.');
+    const bytes = body ? new Uint8Array(await request.arrayBuffer()) : undefined;
+    const signal = callers ? AbortSignal.any([callers, limit]) : limit;
+    const {
+      status,
+      headers: answered,
+      bytes: content,
+    } = await this.#asUser(
+      await this.#account(userId, providerId),
+      (accessToken) =>
+        this.http.sendRaw(url, {
+          step: 'api',
+          method: request.method,
+          headers: { ...Object.fromEntries(request.headers), authorization: `Bearer ${accessToken}` },
+          body: bytes,
+          signal,
+          limitMs,
+          limitBytes,
+        }),
+      (answer) => answer.status === 401,
+    );
+    const bodyless = [101, 103, 204, 205, 304].includes(status);
+    return new Response(bodyless ? null : new Uint8Array(content), { status, headers: headersOf(answered) });
+  }
+
+  /** @throws ForeignOriginError, TypeError */
+  async #addressAt(providerId: string, pathOrUrl: string): Promise<string> {
+    const origins = await this.registry.get(providerId).apiOrigins();
+    const url = new URL(pathOrUrl, origins[0]);
+    // `https://api.example@evil.example` has the origin of evil; credentials of one's own have no place either.
+    if (!origins.includes(url.origin) || url.username !== '' || url.password !== '') {
+      throw new ForeignOriginError(providerId, url.origin);
+    }
+    return url.href;
+  }
+
+  async #userinfo(userId: string, providerId: string, signal: AbortSignal): Promise<LiveUserinfo> {
     const provider = this.registry.get(providerId);
-    const signal = AbortSignal.timeout(LIVE_LIMIT_MS);
-    const account = await this.accounts.findOfUser(userId, providerId);
-    if (!account) throw new ReconnectRequiredError(providerId);
+    const account = await this.#account(userId, providerId);
     const endpoint = await provider.userinfoEndpoint(signal);
     if (endpoint === undefined) throw new OAuthError('provider_answer_invalid', 'userinfo', 'no userinfo address');
-
-    const ask = (accessToken: string) => readUserinfo(this.http, endpoint, accessToken, signal);
-    const { accessToken } = await this.refresher.fresh(account);
-    let claims: Record<string, unknown>;
-    try {
-      claims = await ask(accessToken);
-    } catch (error) {
-      if (!isUnauthorized(error)) throw error;
-      // Revoked or expired before its time: one refresh, one more try.
-      claims = await ask((await this.refresher.renew(account)).accessToken);
-    }
+    const ask = async (accessToken: string) => {
+      try {
+        return await readUserinfo(this.http, endpoint, accessToken, signal);
+      } catch (error) {
+        if (isUnauthorized(error)) return error;
+        throw error;
+      }
+    };
+    const claims = await this.#asUser(account, ask, (answer) => answer instanceof OAuthError);
+    if (claims instanceof OAuthError) throw claims;
     refuseForeignClaims(account.subject, claims, provider.provider.idToken !== undefined);
     return { endpoint, claims };
   }
 
-  /** The caller gets an answer in time; a refresh that has begun goes on and stores what it gets. */
-  async #withinLimit<Result>(work: Promise<Result>): Promise<Result> {
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new OAuthError('provider_timeout', 'userinfo', 'no full answer in time'));
-      }, LIVE_LIMIT_MS);
-    });
-    work.catch(() => undefined);
-    return Promise.race([work, limit]).finally(() => clearTimeout(timer));
+  async #account(userId: string, providerId: string): Promise<OAuthAccount> {
+    const account = await this.accounts.findOfUser(userId, providerId);
+    if (!account) throw new ReconnectRequiredError(providerId, 'not_linked');
+    return account;
+  }
+
+  /** Calls with a token that has not expired as far as we know; when it is refused, once more with a new one. */
+  async #asUser<Answer>(
+    account: OAuthAccount,
+    call: (accessToken: string) => Promise<Answer>,
+    isRefused: (answer: Answer) => boolean,
+  ): Promise<Answer> {
+    const answer = await call((await this.refresher.fresh(account)).accessToken);
+    if (!isRefused(answer)) return answer;
+    // Revoked or expired before its time.
+    return call((await this.refresher.renew(account)).accessToken);
   }
 }
 
-interface UserAtProvider {
-  /** What the provider says about the user right now. @throws ReconnectRequiredError, OAuthError */
-  userinfo(): Promise<LiveUserinfo>;
+/** The caller gets an answer in time; a refresh that has begun goes on and stores what it gets. */
+async function withinLimit<Result>(
+  limitMs: number,
+  step: 'api' | 'userinfo',
+  work: (limit: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const limit = AbortSignal.timeout(limitMs);
+  const late = new Promise<never>((_, reject) => {
+    limit.addEventListener('abort', () => reject(new OAuthError('provider_timeout', step, 'no full answer in time')));
+  });
+  const result = work(limit);
+  result.catch(() => undefined);
+  return Promise.race([result, late]);
 }
 
-function isUnauthorized(error: unknown): boolean {
+function headersOf(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  const result = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    for (const line of Array.isArray(value) ? value : [value ?? '']) result.append(name, line);
+  }
+  return result;
+}
+
+function isUnauthorized(error: unknown): error is OAuthError {
   return error instanceof OAuthError && (error.cause as { status?: number } | undefined)?.status === 401;
 }
 

@@ -1,28 +1,40 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { Announcer } from '../events/announcer.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import type { TokenSet } from '../oauth/provider.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
-import { TokenEndpoint } from '../oauth/token-endpoint.js';
-import type { OAuthAccount } from './oauth-account.entity.js';
+import { REFRESH_LIMIT_MS, TokenEndpoint } from '../oauth/token-endpoint.js';
+import type { HealthReason, OAuthAccount } from './oauth-account.entity.js';
 import { ACCOUNT_RECONNECT_NEEDED, ACCOUNT_REFRESHED, type AccountEvent } from './oauth-accounts.events.js';
 import { OAuthAccountsService } from './oauth-accounts.service.js';
 import { ReconnectRequiredError } from './reconnect-required.error.js';
-import { TokenVault } from './token-vault.js';
+import { Revocations } from './revocations.js';
+import { placeOf, TokenVault } from './token-vault.js';
 
-/** Longer than a provider call may take, so that the lock outlives it; short enough that a crash is soon forgotten. */
-const LOCK_SECONDS = 8;
-const LOOK_AGAIN_MS = 60;
-/** A token about to expire would expire on its way. */
+/** A token that ends sooner is renewed before it is used: it would expire on its way, or by another clock. */
 const EARLY_MS = 30_000;
+/** On top of it, a different amount each time: processes do not all find out at the same moment. */
+const EARLY_JITTER_MS = 30_000;
+/** What a token must still live for to be used when the provider cannot renew it right now. */
+const STILL_GOOD_MS = 10_000;
+/** A caller waits no longer than for any other provider call; the refresh itself goes on and keeps what it gets. */
+const PATIENCE_MS = 5000;
+/** Longer than a refresh can take, so that its lock outlives it; short enough that a crash is soon forgotten. */
+const LOCK_SECONDS = REFRESH_LIMIT_MS / 1000 + 3;
+const LOOK_AGAIN_MS = 60;
+/** A provider may ask to be left alone, but not for a day. */
+const LONGEST_RETRY_AFTER_SECONDS = 300;
+/** Waits before storing is tried again. A rotated refresh token exists nowhere else. */
+const STORE_RETRIES_MS = [100, 300, 1000, 2000, 4000];
 
 /**
  * Renews access tokens: one refresh per account at a time, in this process by a shared promise and across processes
- * by a lock in the row. The old tokens stay until the new ones are stored.
+ * by a lock in the row. The old tokens stay until the new ones are stored, and nobody is given new ones before.
  */
 @Injectable()
-export class TokenRefresher {
+export class TokenRefresher implements BeforeApplicationShutdown {
   readonly #logger = new Logger('TokenRefresher');
   readonly #flights = new Map<string, Promise<TokenSet>>();
 
@@ -31,19 +43,30 @@ export class TokenRefresher {
     private readonly vault: TokenVault,
     private readonly tokenEndpoint: TokenEndpoint,
     private readonly registry: ProviderRegistry,
+    private readonly revocations: Revocations,
     private readonly announcer: Announcer,
   ) {}
 
+  /** A refresh that is on its way may hold the only copy of a token: it ends before the database goes. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.allSettled(this.#flights.values());
+  }
+
   /**
-   * Tokens of the account that have not expired as far as we know.
+   * Tokens of the account that will last for the next call.
    *
-   * @throws ReconnectRequiredError, OAuthError
+   * @throws ReconnectRequiredError when the grant is dead; OAuthError when the provider cannot be asked
    */
   async fresh(account: OAuthAccount): Promise<TokenSet> {
-    const tokens = this.vault.open(account, account.sealedTokens);
-    if (!tokens || account.health === 'needs_reconnect') throw new ReconnectRequiredError(account.provider);
-    const expired = tokens.expiresAt !== undefined && tokens.expiresAt.getTime() < Date.now() + EARLY_MS;
-    return expired ? this.renew(account) : tokens;
+    const tokens = this.#stored(account);
+    const early = EARLY_MS + Math.random() * EARLY_JITTER_MS;
+    if (livesFor(tokens) > early) return tokens;
+    try {
+      return await this.renew(account);
+    } catch (error) {
+      if (error instanceof OAuthError && livesFor(tokens) > STILL_GOOD_MS) return tokens;
+      throw error;
+    }
   }
 
   /**
@@ -52,63 +75,126 @@ export class TokenRefresher {
    * @throws ReconnectRequiredError when the grant is dead; OAuthError when the provider cannot be asked
    */
   async renew(account: OAuthAccount): Promise<TokenSet> {
-    // Keyed by the tokens, not the account: who has newer ones must not be given the result for older ones.
-    const key = `${account.id} ${account.sealedTokens ?? ''}`;
+    // Keyed by the token set, not the account: who has newer ones must not be given the result for older ones.
+    const key = `${account.id} ${account.tokensVersion}`;
     let flight = this.#flights.get(key);
     if (!flight) {
       flight = this.#renewOrWait(account).finally(() => this.#flights.delete(key));
       this.#flights.set(key, flight);
     }
-    return flight;
+    return withPatience(flight);
   }
 
   async #renewOrWait(seen: OAuthAccount): Promise<TokenSet> {
-    const giveUpAt = Date.now() + LOCK_SECONDS * 1000;
+    const giveUpAt = Date.now() + PATIENCE_MS;
     for (;;) {
       if (await this.accounts.lockForRefresh(seen, LOCK_SECONDS)) return this.#renewLocked(seen);
       const now = await this.accounts.findById(seen.id);
-      if (!now || now.health === 'needs_reconnect') throw new ReconnectRequiredError(seen.provider);
-      if (now.sealedTokens !== seen.sealedTokens) return this.#stored(now);
-      if (Date.now() > giveUpAt)
-        throw new OAuthError('provider_timeout', 'token_request', 'waited for another refresh');
+      if (!now) throw new ReconnectRequiredError(seen.provider, 'not_linked');
+      if (now.tokensVersion !== seen.tokensVersion || now.health === 'needs_reconnect') return this.#stored(now);
+      if (now.refreshRetryAt && now.refreshRetryAt.getTime() > Date.now()) {
+        throw new OAuthError(
+          'provider_unreachable',
+          'token_request',
+          'the provider asked to be left alone for a while',
+        );
+      }
+      if (Date.now() > giveUpAt) throw tookTooLong('waited for another refresh');
       await wait(LOOK_AGAIN_MS + Math.random() * LOOK_AGAIN_MS);
     }
   }
 
   async #renewLocked(account: OAuthAccount): Promise<TokenSet> {
     const stored = this.#stored(account);
+    if (stored.refreshToken === undefined) return this.#giveUp(account, 'no_refresh_token');
+    let renewed: TokenSet;
     try {
-      if (stored.refreshToken === undefined) throw new OAuthError('code_rejected', 'token_request', 'no refresh token');
-      const renewed = await this.tokenEndpoint.refresh(this.registry.get(account.provider), stored);
-      const kept = await this.accounts.storeRefreshed(account, {
-        sealedTokens: this.vault.seal(account, renewed),
-        accessTokenExpiresAt: renewed.expiresAt ?? null,
-        scopes: [...renewed.scopes],
-      });
-      if (kept) this.announcer.announce(ACCOUNT_REFRESHED, event(account));
-      return renewed;
+      renewed = await this.tokenEndpoint.refresh(this.registry.get(account.provider), stored);
     } catch (error) {
       if (error instanceof OAuthError && error.code === 'code_rejected') {
-        if (await this.accounts.markReconnectNeeded(account)) {
-          this.#logger.warn({ event: 'reconnect needed', ...event(account) });
-          this.announcer.announce(ACCOUNT_RECONNECT_NEEDED, event(account));
-        } else {
-          // A sign-in was faster: the old grant is dead, the new one is not.
-          const now = await this.accounts.findById(account.id);
-          if (now?.health === 'connected' && now.sealedTokens !== account.sealedTokens) return this.#stored(now);
-        }
-        throw new ReconnectRequiredError(account.provider, error);
+        return this.#giveUp(account, 'grant_rejected', error);
       }
-      await this.accounts.unlock(account);
+      const retryAfter = error instanceof OAuthError ? error.retryAfterSeconds : undefined;
+      await this.accounts.unlock(account, retryAfter && Math.min(retryAfter, LONGEST_RETRY_AFTER_SECONDS));
       throw error;
     }
+    return this.#keep(account, renewed);
   }
 
+  /** Stores what the provider gave. Whatever it replaced may be dead by now, so this is not given up lightly. */
+  async #keep(account: OAuthAccount, renewed: TokenSet): Promise<TokenSet> {
+    const row = {
+      sealedTokens: this.vault.seal(placeOf(account), renewed),
+      accessTokenExpiresAt: renewed.expiresAt ?? null,
+      // What was granted stays granted when one access token carries less of it (RFC 6749 §6).
+      scopes: [...new Set([...account.scopes, ...renewed.scopes])],
+    };
+    for (const pause of [...STORE_RETRIES_MS, undefined]) {
+      try {
+        if (await this.accounts.storeRefreshed(account, row)) {
+          this.announcer.announce(ACCOUNT_REFRESHED, event(account));
+          return renewed;
+        }
+        return await this.#superseded(account, renewed);
+      } catch (error) {
+        if (pause === undefined || !isDatabaseUnavailable(error)) throw error;
+        await wait(pause);
+      }
+    }
+    throw new TypeError('unreachable');
+  }
+
+  /** While the provider was asked, a sign-in brought newer tokens, or the account went away. */
+  async #superseded(account: OAuthAccount, renewed: TokenSet): Promise<TokenSet> {
+    const now = await this.accounts.findById(account.id);
+    // A lost answer to our own update looks the same: then the row holds just these.
+    if (now) return this.#stored(now);
+    // The grant was taken back with its old tokens; a provider that rotates them knows only the new ones.
+    await this.revocations.request(account, renewed, 'account_unlinked');
+    throw new ReconnectRequiredError(account.provider, 'not_linked');
+  }
+
+  /** Gives the grant up, unless a sign-in was faster: then the old one is dead and the new one is not. */
+  async #giveUp(account: OAuthAccount, reason: HealthReason, cause?: Error): Promise<TokenSet> {
+    if (await this.accounts.markReconnectNeeded(account, reason)) {
+      this.#logger.warn({ event: 'reconnect needed', reason, ...event(account) });
+      this.announcer.announce(ACCOUNT_RECONNECT_NEEDED, event(account));
+      throw new ReconnectRequiredError(account.provider, reason, { since: new Date(), cause });
+    }
+    const now = await this.accounts.findById(account.id);
+    if (!now) throw new ReconnectRequiredError(account.provider, 'not_linked');
+    return this.#stored(now);
+  }
+
+  /** @throws ReconnectRequiredError */
   #stored(account: OAuthAccount): TokenSet {
-    const tokens = this.vault.open(account, account.sealedTokens);
-    if (!tokens) throw new ReconnectRequiredError(account.provider);
+    const { provider, health, healthReason, healthSince, sealedTokens } = account;
+    if (health === 'needs_reconnect') {
+      throw new ReconnectRequiredError(provider, healthReason ?? 'revoked', { since: healthSince });
+    }
+    const tokens = this.vault.open(placeOf(account), sealedTokens);
+    // Not written down as broken: an operator who forgot a key puts it back, and everybody is connected again.
+    if (!tokens) throw new ReconnectRequiredError(provider, 'unreadable');
     return tokens;
   }
+}
+
+function livesFor({ expiresAt }: TokenSet): number {
+  return expiresAt === undefined ? Infinity : expiresAt.getTime() - Date.now();
+}
+
+function tookTooLong(message: string): OAuthError {
+  return new OAuthError('provider_timeout', 'token_request', message);
+}
+
+/** The caller's answer comes in time, whatever becomes of the work. */
+async function withPatience<Result>(work: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tookTooLong('the refresh takes too long to wait for')), PATIENCE_MS);
+  });
+  work.catch(() => undefined);
+  return Promise.race([work, patience]).finally(() => clearTimeout(timer));
 }
 
 function event({ id, userId, provider }: OAuthAccount): AccountEvent {

@@ -3,7 +3,10 @@ import { z } from 'zod';
 import { Sealer, UnsealError } from '../crypto/sealer.js';
 import type { TokenSet } from '../oauth/provider.js';
 
-const PURPOSE = 'oauth_accounts.sealed_tokens';
+/** Whose tokens a sealed value holds: a linked account's, or a grant's that is being taken back. */
+export type TokenPlace =
+  | { readonly kind: 'oauth_accounts'; readonly id: string; readonly userId: string }
+  | { readonly kind: 'revocations'; readonly id: string };
 
 const storedTokens = z.object({
   accessToken: z.string(),
@@ -13,37 +16,46 @@ const storedTokens = z.object({
 });
 
 /**
- * The only place that sees a stored token in clear. The account's id and its owner are bound into the seal: a value
- * copied to another row, or a row given to another person, does not open.
+ * The only place that sees a stored token in clear. Table, row and owner are bound into the seal: a value copied to
+ * another row, or a row given to another person, does not open.
  */
 @Injectable()
 export class TokenVault {
   constructor(private readonly sealer: Sealer) {}
 
-  seal(account: Place, tokens: TokenSet): string {
-    const { accessToken, refreshToken, expiresAt, scopes } = tokens;
+  seal(place: TokenPlace, { accessToken, refreshToken, expiresAt, scopes }: TokenSet): string {
     const text = JSON.stringify({ accessToken, refreshToken, expiresAt: expiresAt?.toISOString(), scopes });
-    return this.sealer.seal(PURPOSE, place(account), text);
+    return this.sealer.seal(purpose(place), row(place), text);
   }
 
   /** @returns undefined when nothing usable is stored; the person then connects again */
-  open(account: Place, sealed: string | null): TokenSet | undefined {
+  open(place: TokenPlace, sealed: string | null): TokenSet | undefined {
     if (sealed === null) return undefined;
     try {
-      const stored = storedTokens.parse(JSON.parse(this.sealer.open(PURPOSE, place(account), sealed)));
+      const stored = storedTokens.parse(JSON.parse(this.sealer.open(purpose(place), row(place), sealed)));
       return { ...stored, expiresAt: stored.expiresAt === undefined ? undefined : new Date(stored.expiresAt) };
     } catch (error) {
       if (error instanceof UnsealError || error instanceof z.ZodError || error instanceof SyntaxError) return undefined;
       throw error;
     }
   }
+
+  /** Seals the same tokens with the newest key. @returns undefined when they do not open */
+  reseal(place: TokenPlace, sealed: string): string | undefined {
+    const tokens = this.open(place, sealed);
+    return tokens && this.seal(place, tokens);
+  }
 }
 
-interface Place {
-  readonly id: string;
-  readonly userId: string;
+/** Where an account's tokens lie. */
+export function placeOf({ id, userId }: { readonly id: string; readonly userId: string }): TokenPlace {
+  return { kind: 'oauth_accounts', id, userId };
 }
 
-function place({ id, userId }: Place): string {
-  return `${id}/${userId}`;
+function purpose({ kind }: TokenPlace): string {
+  return `${kind}.sealed_tokens`;
+}
+
+function row(place: TokenPlace): string {
+  return place.kind === 'oauth_accounts' ? `${place.id}/${place.userId}` : place.id;
 }

@@ -24,6 +24,9 @@ export class IdentityProof {
     deadline: AbortSignal,
   ): Promise<Authorization> {
     const facts = provider.provider;
+    if (!attempt.neededScopes.every((scope) => tokens.scopes.includes(scope))) {
+      throw new OAuthError('access_denied', 'token_request', 'a permission that was asked for was not given');
+    }
     const raw = facts.idToken
       ? await this.#verified(provider, idToken, attempt.nonce, deadline)
       : await this.#asked(provider, tokens.accessToken, deadline);

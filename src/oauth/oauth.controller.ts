@@ -33,6 +33,7 @@ export function OAuthController({ id, label }: OAuthProvider): Type {
         provider: { id, label },
         action: `/${id}`,
         returnTo: typeof request.query.returnTo === 'string' ? request.query.returnTo : '/',
+        consent: typeof request.query.consent === 'string' ? request.query.consent : undefined,
       });
     }
 

@@ -7,6 +7,8 @@ export type Step =
   | 'token_request'
   | 'id_token'
   | 'userinfo'
+  | 'api'
+  | 'revocation'
   | 'claims'
   | 'gate'
   | 'decision'
@@ -44,15 +46,18 @@ export class OAuthError extends Error {
   readonly status: number;
   /** A sentence of the operator's own for the person, from `refuse(reason)`. */
   readonly publicReason?: string;
+  /** How long the provider wants to be left alone (RFC 9110 §10.2.3). */
+  readonly retryAfterSeconds?: number;
 
   constructor(
     readonly code: OAuthErrorCode,
     readonly step: Step,
     message: string,
-    options: { cause?: unknown; publicReason?: string } = {},
+    options: { cause?: unknown; publicReason?: string; retryAfterSeconds?: number } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.status = STATUS[code];
     this.publicReason = options.publicReason;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }

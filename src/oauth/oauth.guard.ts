@@ -8,6 +8,7 @@ import { Gate } from '../events/gate.js';
 import { AttemptsService } from './attempts.service.js';
 import { AuthorizationHandler } from './authorization-handler.js';
 import { readCallback } from './callback.js';
+import { ConsentLinks } from './consent-links.js';
 import { FailureRecorder } from './failure-recorder.js';
 import { IdTokenVerifier } from './id-token.js';
 import { OAUTH_STARTING, OAuthStarting } from './oauth.events.js';
@@ -54,6 +55,7 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       private readonly attempts: AttemptsService,
       private readonly failures: FailureRecorder,
       private readonly idTokens: IdTokenVerifier,
+      private readonly consentLinks: ConsentLinks,
       private readonly gate: Gate,
       private readonly handler: AuthorizationHandler,
       private readonly reflector: Reflector,
@@ -81,12 +83,20 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
     async #begin(provider: ConfiguredProvider, request: Request, context: ExecutionContext): Promise<boolean> {
       const ends = await provider.endpoints();
       if (provider.provider.idToken) this.idTokens.warm(provider);
-      const draft = draftAttempt(provider.id, 'sign_in', this.#returnTo(request));
+      const sent = fieldsOf(request);
+      const { ask, needed } = this.consentLinks.open(provider.id, sent.consent);
+      const draft = draftAttempt({
+        provider: provider.id,
+        intent: 'sign_in',
+        returnTo: returnToPath(sent.returnTo, this.registry.baseUrl, this.registry.signInRoutes),
+        neededScopes: [...needed],
+      });
       const parameters = await this.#authorizationParameters(provider, draft);
       request.strategy = {
         leg: 'begin',
         authorizationEndpoint: ends.authorization_endpoint,
         parameters: provider.provider.idToken ? { ...parameters, nonce: draft.nonce } : parameters,
+        scopes: [...new Set([...provider.scopes, ...ask])],
         keep: (codeVerifier) => {
           const response = context.switchToHttp().getResponse<Response>();
           this.cookies.write(request, response, { ...draft, codeVerifier });
@@ -142,13 +152,9 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       };
     }
 
-    #returnTo(request: Request): string {
-      const sent = request.method === 'POST' ? (request.body as Record<string, unknown> | undefined) : request.query;
-      return returnToPath(sent?.returnTo, this.registry.baseUrl, this.registry.signInRoutes);
-    }
-
-    override getAuthenticateOptions() {
-      return { session: false };
+    override getAuthenticateOptions(context: ExecutionContext) {
+      const { strategy } = context.switchToHttp().getRequest<Request>();
+      return { session: false, ...(strategy?.leg === 'begin' ? { scope: [...strategy.scopes] } : {}) };
     }
 
     override handleRequest<Outcome>(error: unknown, outcome: Outcome | false): Outcome {
@@ -158,6 +164,11 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
     }
   }
   return mixin(ProviderGuard);
+}
+
+/** What a link or a form says about the sign-in it begins. */
+function fieldsOf(request: Request): Readonly<Record<string, unknown>> {
+  return request.method === 'POST' ? ((request.body as Record<string, unknown> | undefined) ?? {}) : request.query;
 }
 
 function isPrefetch(request: Request): boolean {

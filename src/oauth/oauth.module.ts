@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AttemptsService } from './attempts.service.js';
+import { ConsentLinks } from './consent-links.js';
 import { FailureRecorder } from './failure-recorder.js';
 import { IdTokenVerifier } from './id-token.js';
 import { IdentityProof } from './identity-proof.js';
@@ -26,7 +27,7 @@ import { TokenEndpoint } from './token-endpoint.js';
 @Module({})
 export class OAuthModule {
   static forRoot(catalogue: readonly OAuthProvider[], standIns: StandInSettings): DynamicModule {
-    const shared = [ProviderHttp, ProviderRegistry, TokenEndpoint, IdTokenVerifier, AttemptCookies, AttemptsService, FailureRecorder, Strategies]; // prettier-ignore
+    const shared = [ProviderHttp, ProviderRegistry, TokenEndpoint, IdTokenVerifier, AttemptCookies, AttemptsService, ConsentLinks, FailureRecorder, Strategies]; // prettier-ignore
     return {
       module: OAuthModule,
       global: true,

@@ -15,6 +15,7 @@ export type StrategyRequest =
       readonly leg: 'begin';
       readonly authorizationEndpoint: string;
       readonly parameters: Readonly<Record<string, string>>;
+      readonly scopes: readonly string[];
       /** Keeps the attempt in the browser and returns its state. */
       readonly keep: (codeVerifier: string) => string;
     }

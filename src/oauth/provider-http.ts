@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, request as send } from 'undici';
 import { OAuthError, type Step } from './oauth.errors.js';
 
 /** One provider call, from the name lookup to the last byte. */
@@ -10,6 +10,15 @@ const ANSWER_LIMIT_BYTES = 256 * 1024;
 export interface ProviderAnswer {
   readonly status: number;
   readonly text: string;
+  /** How long the provider wants to be left alone, where it says so (RFC 9110 §10.2.3). */
+  readonly retryAfterSeconds?: number;
+}
+
+/** An answer as it came, for callers who know what to make of it. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly bytes: Uint8Array;
 }
 
 export interface ProviderCall {
@@ -18,6 +27,16 @@ export interface ProviderCall {
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends the call before its own limit does, for example at the deadline of the whole sign-in. */
   readonly signal?: AbortSignal;
+  /** Where a late answer is better than none. Default: 5 seconds. */
+  readonly limitMs?: number;
+}
+
+/** A call that may do anything HTTP can do. */
+export interface ProviderRequest extends ProviderCall {
+  readonly method: string;
+  readonly body?: string | Uint8Array;
+  /** Default: 256 kB. */
+  readonly limitBytes?: number;
 }
 
 /**
@@ -37,7 +56,7 @@ export class ProviderHttp implements OnApplicationShutdown {
 
   /** @throws OAuthError `provider_unreachable`, `provider_timeout`, `provider_answer_invalid` */
   async get(address: string, call: ProviderCall): Promise<ProviderAnswer> {
-    const send = () => this.#send(address, call, { method: 'GET', dispatcher: this.#forReading });
+    const send = () => this.send(address, { ...call, method: 'GET' });
     try {
       return await send();
     } catch (error) {
@@ -49,44 +68,50 @@ export class ProviderHttp implements OnApplicationShutdown {
 
   /** Sends a form (RFC 6749 §4.1.3). Never repeated. Errors as with `get`. */
   async post(address: string, form: Readonly<Record<string, string>>, call: ProviderCall): Promise<ProviderAnswer> {
-    return this.#send(
-      address,
-      { ...call, headers: { ...call.headers, 'content-type': 'application/x-www-form-urlencoded' } },
-      { method: 'POST', dispatcher: this.#forSpending, body: new URLSearchParams(form).toString() },
-    );
+    return this.send(address, {
+      ...call,
+      method: 'POST',
+      headers: { ...call.headers, 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(form).toString(),
+    });
   }
 
-  async #send(
-    address: string,
-    { step, headers, signal }: ProviderCall,
-    options: { method: 'GET' | 'POST'; dispatcher: Dispatcher; body?: string },
-  ): Promise<ProviderAnswer> {
-    const ownLimit = AbortSignal.timeout(CALL_LIMIT_MS);
+  /** For a provider whose own way is neither. An answer that redirects is refused. Errors as with `get`. */
+  async send(address: string, request: ProviderRequest): Promise<ProviderAnswer> {
+    const { step } = request;
+    const { status, headers, bytes } = await this.sendRaw(address, request);
+    if (status >= 300 && status < 400) throw refused(step, `redirected with ${status}`);
+    const encoding = headers['content-encoding'] ?? 'identity';
+    if (encoding !== 'identity') throw refused(step, 'answered in an encoding that was not offered');
+    return { status, text: decode(bytes, step), retryAfterSeconds: retryAfter(headers['retry-after']) };
+  }
+
+  /** The answer as it came; a redirect is not followed. Errors as with `get`. */
+  async sendRaw(address: string, request: ProviderRequest): Promise<RawAnswer> {
+    const { step, method, headers, body, signal, limitMs = CALL_LIMIT_MS, limitBytes = ANSWER_LIMIT_BYTES } = request;
+    const ownLimit = AbortSignal.timeout(limitMs);
     const limit = signal ? AbortSignal.any([signal, ownLimit]) : ownLimit;
     try {
-      const response = await request(address, {
-        ...options,
+      const response = await send(address, {
+        method: method,
+        body,
+        dispatcher: method === 'GET' ? this.#forReading : this.#forSpending,
         signal: limit,
         headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'gatehouse', ...headers },
       });
-      const refuse = (message: string): never => {
+      const tooLarge = (): never => {
         response.body.on('error', () => undefined).destroy();
-        throw new OAuthError('provider_answer_invalid', step, message);
+        throw refused(step, 'answered with too many bytes');
       };
-      const { statusCode: status } = response;
-      if (status >= 300 && status < 400) refuse(`redirected with ${status}`);
-      const encoding = response.headers['content-encoding'] ?? 'identity';
-      if (encoding !== 'identity') refuse('answered in an encoding that was not offered');
-      if (Number(response.headers['content-length'] ?? 0) > ANSWER_LIMIT_BYTES) refuse('answered with too many bytes');
-
+      if (Number(response.headers['content-length'] ?? 0) > limitBytes) tooLarge();
       const chunks: Buffer[] = [];
       let received = 0;
       for await (const chunk of response.body as AsyncIterable<Buffer>) {
         received += chunk.length;
-        if (received > ANSWER_LIMIT_BYTES) refuse('answered with too many bytes');
+        if (received > limitBytes) tooLarge();
         chunks.push(chunk);
       }
-      return { status, text: decode(Buffer.concat(chunks), step) };
+      return { status: response.statusCode, headers: response.headers, bytes: Buffer.concat(chunks) };
     } catch (cause) {
       if (cause instanceof OAuthError) throw cause;
       if (limit.aborted) throw new OAuthError('provider_timeout', step, 'no full answer in time', { cause });
@@ -114,12 +139,24 @@ export function jsonObject(text: string): Record<string, unknown> | undefined {
 // A byte order mark is kept, so that JSON.parse refuses it (RFC 8259 §8.1).
 const UTF8 = { fatal: true, ignoreBOM: true };
 
-function decode(bytes: Buffer, step: Step): string {
+function decode(bytes: Uint8Array, step: Step): string {
   try {
     return new TextDecoder('utf-8', UTF8).decode(bytes);
   } catch (cause) {
     throw new OAuthError('provider_answer_invalid', step, 'answered in something that is not UTF-8', { cause });
   }
+}
+
+/** Seconds, or a date (RFC 9110 §10.2.3); anything else says nothing. */
+function retryAfter(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  if (/^\d{1,9}$/.test(header)) return Number(header);
+  const seconds = Math.ceil((Date.parse(header) - Date.now()) / 1000);
+  return seconds > 0 ? seconds : undefined;
+}
+
+function refused(step: Step, message: string): OAuthError {
+  return new OAuthError('provider_answer_invalid', step, message);
 }
 
 /** Why a connection failed, in the words of Node and OpenSSL: ECONNREFUSED, CERT_HAS_EXPIRED. */

@@ -53,6 +53,24 @@ export class ConfiguredProvider {
     return (await this.#discovered(signal)).endpoints.userinfo_endpoint;
   }
 
+  /** Where tokens are taken back (RFC 7009); undefined for a provider that has no such address. */
+  async revocationEndpoint(): Promise<string | undefined> {
+    const { revocation_endpoint } = await this.endpoints();
+    if (revocation_endpoint !== undefined || this.settings.issuer === undefined) return revocation_endpoint;
+    return (await this.#discovered()).endpoints.revocation_endpoint;
+  }
+
+  /**
+   * Where the provider's API may be called with a person's token; the first one is what a path is relative to.
+   * Where the settings name another installation of the provider, it is that one alone.
+   */
+  async apiOrigins(): Promise<readonly string[]> {
+    const userinfo = await this.userinfoEndpoint();
+    const isElsewhere = this.settings.issuer !== undefined || this.settings.endpoints.userinfo_endpoint !== undefined;
+    const declared = isElsewhere ? [] : (this.provider.apiOrigins ?? []);
+    return [...new Set([...declared, ...(userinfo === undefined ? [] : [new URL(userinfo).origin])])];
+  }
+
   /** Whether a callback without `iss` must be refused (RFC 9207 §2.4). */
   async promisesIssuer(): Promise<boolean> {
     return this.#discovery === undefined ? false : (await this.#discovery).promisesIssuer;

@@ -6,6 +6,7 @@
  */
 import type { Strategy } from 'passport';
 import type { ProviderSettings } from '../config/config.js';
+import type { Step } from './oauth.errors.js';
 import type { ProviderHttp } from './provider-http.js';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
@@ -17,6 +18,11 @@ export interface OAuthProvider<Claims = unknown> {
   /** Asked for at every sign-in unless `<ID>_SCOPES` says otherwise. */
   readonly scopes: readonly string[];
   readonly endpoints: ProviderEndpoints;
+  /**
+   * Where its API is, beside the origin of userinfo: `['https://api.example.com']`. A person's token goes to these
+   * and to nowhere else; a path is relative to the first one.
+   */
+  readonly apiOrigins?: readonly string[];
   /** Checks the provider's JSON; an answer that does not pass is refused before anything is stored. */
   readonly claims: StandardSchemaV1<unknown, Claims>;
   /** Says whom the checked claims describe. Pure. */
@@ -39,6 +45,8 @@ export interface OAuthProvider<Claims = unknown> {
 
   /** Reads the claims where one userinfo request with a Bearer token is not enough. */
   fetchClaims?(http: ProviderHttp, accessToken: string, signal: AbortSignal): Promise<unknown>;
+  /** Takes a grant back where that is not RFC 7009 at `revocation_endpoint`. Throws an `OAuthError`, or it is done. */
+  revoke?(context: RevocationContext, tokens: TokenSet): Promise<void>;
   /** Builds the strategy where a published Passport strategy exists; otherwise `passport-oauth2` serves. */
   createStrategy?(options: ProviderStrategyOptions, verify: ProviderVerify): Strategy;
 }
@@ -85,6 +93,14 @@ export interface TokenSet {
   readonly scopes: readonly string[];
 }
 
+/** What a provider's own way of taking a grant back needs. */
+export interface RevocationContext {
+  readonly http: ProviderHttp;
+  readonly settings: ProviderSettings;
+  /** For the errors. */
+  readonly step: Step;
+}
+
 /** The options every strategy of the Passport OAuth 2 family takes, as far as we use them. */
 export interface ProviderStrategyOptions {
   readonly clientID: string;
@@ -117,6 +133,13 @@ export function defineProvider<Claims>(provider: OAuthProvider<Claims>): OAuthPr
   for (const [name, address] of Object.entries(provider.endpoints)) {
     if (!URL.canParse(String(address))) {
       throw new TypeError(`Provider "${provider.id}": ${name} is not an absolute URL.`);
+    }
+  }
+  for (const origin of provider.apiOrigins ?? []) {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+      throw new TypeError(
+        `Provider "${provider.id}": "${origin}" in apiOrigins is not an origin like https://api.example.com.`,
+      );
     }
   }
   return Object.freeze(provider);

@@ -26,6 +26,8 @@ const sealedAttempt = z.object({
   intent: z.enum(['sign_in', 'link']),
   returnTo: z.string(),
   startedAtMs: z.number(),
+  /** Scopes that must come of this attempt, beside the provider's usual ones. */
+  neededScopes: z.array(z.string()).default([]),
 });
 
 /** One try to sign in, from the redirect to the provider to the callback. Lives only in its own sealed cookie. */
@@ -34,8 +36,10 @@ export type SignInAttempt = Readonly<z.infer<typeof sealedAttempt>>;
 /** What is known before the provider's strategy adds the code verifier. */
 export type AttemptDraft = Omit<SignInAttempt, 'codeVerifier'>;
 
-export function draftAttempt(provider: string, intent: SignInAttempt['intent'], returnTo: string): AttemptDraft {
-  return { state: randomToken(), nonce: randomToken(), provider, intent, returnTo, startedAtMs: Date.now() };
+export function draftAttempt(
+  begun: Pick<SignInAttempt, 'provider' | 'intent' | 'returnTo' | 'neededScopes'>,
+): AttemptDraft {
+  return { ...begun, state: randomToken(), nonce: randomToken(), startedAtMs: Date.now() };
 }
 
 /**

@@ -1,10 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { OAuthError, type Step } from './oauth.errors.js';
-import { jsonObject, type ProviderAnswer, ProviderHttp } from './provider-http.js';
+import { jsonObject, type ProviderAnswer, type ProviderCall, ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import type { TokenSet } from './provider.js';
 
+/**
+ * How long a refresh may take in all. Longer than any other call, because an answer that comes after we have hung up
+ * is lost, and with it, where refresh tokens rotate, the grant.
+ */
+export const REFRESH_LIMIT_MS = 10_000;
 const TOKEN_LIMIT = 8192;
 const TEN_YEARS_IN_SECONDS = 10 * 365 * 24 * 3600;
 
@@ -49,7 +54,10 @@ export interface TokenAnswer extends TokenSet {
   readonly idToken?: string;
 }
 
-/** The token endpoint of RFC 6749: exchange a code, renew a token. */
+/** What a provider answers when a token is dead already, which is what a revocation wants. */
+const ALREADY_DEAD = new Set(['invalid_token', 'invalid_grant']);
+
+/** The token endpoint of RFC 6749: exchange a code, renew a token; and RFC 7009: take it back. */
 @Injectable()
 export class TokenEndpoint {
   constructor(private readonly http: ProviderHttp) {}
@@ -65,7 +73,7 @@ export class TokenEndpoint {
     parameters: Readonly<Record<string, string>>,
     signal?: AbortSignal,
   ): Promise<TokenAnswer> {
-    return this.#request(provider, parameters, provider.scopes, signal);
+    return this.#request(provider, parameters, provider.scopes, { signal });
   }
 
   /**
@@ -73,23 +81,51 @@ export class TokenEndpoint {
    *
    * @throws OAuthError; `code_rejected` when the grant is dead
    */
-  async refresh(provider: ConfiguredProvider, stored: TokenSet, signal?: AbortSignal): Promise<TokenSet> {
+  async refresh(provider: ConfiguredProvider, stored: TokenSet): Promise<TokenSet> {
     const parameters = { grant_type: 'refresh_token', refresh_token: stored.refreshToken ?? '' };
-    const answer = await this.#request(provider, parameters, stored.scopes, signal);
-    return { ...answer, refreshToken: answer.refreshToken ?? stored.refreshToken };
+    const limits = { signal: AbortSignal.timeout(REFRESH_LIMIT_MS), limitMs: REFRESH_LIMIT_MS };
+    const answer = await this.#request(provider, parameters, stored.scopes, limits);
+    const { accessToken, refreshToken = stored.refreshToken, expiresAt, scopes } = answer;
+    return { accessToken, refreshToken, expiresAt, scopes };
+  }
+
+  /**
+   * Takes a grant back at the provider, by RFC 7009 or the provider's own way. A grant that is dead already counts.
+   *
+   * @returns false where the provider has no way
+   * @throws OAuthError
+   */
+  async revoke(provider: ConfiguredProvider, tokens: TokenSet): Promise<boolean> {
+    const step: Step = 'revocation';
+    const facts = provider.provider;
+    if (facts.revoke) {
+      await facts.revoke({ http: this.http, settings: provider.settings, step }, tokens);
+      return true;
+    }
+    const address = await provider.revocationEndpoint();
+    if (address === undefined) return false;
+    const { form, headers } = clientAuthentication(provider);
+    // RFC 7009 §2.1: with the refresh token go the access tokens that came of it.
+    const [token, hint] =
+      tokens.refreshToken === undefined ? [tokens.accessToken, 'access_token'] : [tokens.refreshToken, 'refresh_token'];
+    const answer = await this.http.post(address, { token, token_type_hint: hint, ...form }, { step, headers });
+    const { status } = answer;
+    if ((status >= 200 && status < 300) || ALREADY_DEAD.has(String(jsonObject(answer.text)?.error))) return true;
+    refuseErrors(answer, step);
+    throw new OAuthError('provider_answer_invalid', step, `answered ${status}`);
   }
 
   async #request(
     provider: ConfiguredProvider,
     parameters: Readonly<Record<string, string>>,
     askedScopes: readonly string[],
-    signal?: AbortSignal,
+    limits: Pick<ProviderCall, 'signal' | 'limitMs'>,
   ): Promise<TokenAnswer> {
     const step: Step = 'token_request';
-    const { token_endpoint: address } = await provider.endpoints(signal);
+    const { token_endpoint: address } = await provider.endpoints(limits.signal);
     const { form, headers } = clientAuthentication(provider);
     const sentAt = Date.now();
-    const answer = await this.http.post(address, { ...parameters, ...form }, { step, headers, signal });
+    const answer = await this.http.post(address, { ...parameters, ...form }, { step, headers, ...limits });
     refuseErrors(answer, step);
     const parsed = tokenAnswer.safeParse(jsonObject(answer.text));
     if (!parsed.success) {
@@ -122,13 +158,15 @@ export function clientAuthentication({ provider, settings }: ConfiguredProvider)
 }
 
 /** Turns an answer that is not a success into our error; returns when it may be one. */
-function refuseErrors({ status, text }: ProviderAnswer, step: Step): void {
+function refuseErrors({ status, text, retryAfterSeconds }: ProviderAnswer, step: Step): void {
   const error = jsonObject(text)?.error;
   if (error === 'invalid_grant') throw new OAuthError('code_rejected', step, 'invalid_grant');
   if (typeof error === 'string' && OAUTH_ERRORS.has(error)) {
-    throw new OAuthError('provider_refused', step, `refused with ${error}`);
+    throw new OAuthError('provider_refused', step, `refused with ${error}`, { retryAfterSeconds });
   }
-  if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
+  if (status === 429 || status >= 500) {
+    throw new OAuthError('provider_unreachable', step, `answered ${status}`, { retryAfterSeconds });
+  }
   if (typeof error === 'string' && error !== '') {
     throw new OAuthError('provider_refused', step, `refused with an error of its own and status ${status}`);
   }

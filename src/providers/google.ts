@@ -17,11 +17,21 @@ export const google = defineProvider({
     revocation_endpoint: 'https://oauth2.googleapis.com/revoke',
     jwks_uri: 'https://www.googleapis.com/oauth2/v3/certs',
   },
+  apiOrigins: [
+    'https://www.googleapis.com',
+    'https://people.googleapis.com',
+    'https://gmail.googleapis.com',
+    'https://sheets.googleapis.com',
+    'https://docs.googleapis.com',
+    'https://admin.googleapis.com',
+  ],
   // Google documents both spellings and uses either.
   idToken: { issuers: ['https://accounts.google.com', 'accounts.google.com'] },
   // A refresh token comes only with offline access, and again only after a new consent.
   authorizationParams: ({ own }): Record<string, string> => ({
     access_type: 'offline',
+    // A later sign-in asks for less than a feature did; the new tokens still carry what was granted for it.
+    include_granted_scopes: 'true',
     ...(own.HOSTED_DOMAIN === undefined ? {} : { hd: own.HOSTED_DOMAIN }),
   }),
   prompt: 'consent',

@@ -1,10 +1,13 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
-import { ACCESS, type Access } from '../access/access.decorators.js';
+import { ACCESS, type Access, RECENT_SIGN_IN } from '../access/access.decorators.js';
 import { AccessError } from '../access/access.errors.js';
 import { SessionCookie } from './session-cookie.js';
 import { SessionsService } from './sessions.service.js';
+
+/** How long a sign-in counts as recent. */
+const RECENT_MS = 10 * 60_000;
 
 /** Reads who is signed in and holds every route to what it declares. A route that declares nothing is closed. */
 @Injectable()
@@ -28,6 +31,10 @@ export class SessionGuard implements CanActivate {
     if (access === 'optional') return true;
     if (!request.signedIn) throw AccessError.notSignedIn();
     if (access && !access.includes(request.signedIn.user.role)) throw AccessError.forbidden();
+    if (this.reflector.getAllAndOverride<boolean | undefined>(RECENT_SIGN_IN, targets)) {
+      const { signedInAt } = request.signedIn.session;
+      if (Date.now() - signedInAt.getTime() > RECENT_MS) throw AccessError.recentSignInRequired();
+    }
     return true;
   }
 }

@@ -107,6 +107,17 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
     'The permission you once gave has ended.',
     'Sign in with the provider again to renew it.',
   ),
+  last_account: text(
+    'Your only way in',
+    'This is the only account you can sign in with.',
+    'Connect another one first, or you could not come back.',
+    'home',
+  ),
+  recent_sign_in_required: text(
+    'Please sign in once more',
+    'This needs a sign-in of the last ten minutes.',
+    'Sign in again, then repeat what you did.',
+  ),
   not_signed_in: text('Please sign in', 'This page is for people who are signed in.', 'Sign in first.'),
   forbidden: text('Not for you', 'Your account may not see this page.', 'Ask an administrator if you need it.', 'home'),
   cross_origin: text(

@@ -10,6 +10,7 @@ import type { Request, Response } from 'express';
 import { referenceOf } from '../access/client.js';
 import { MethodNotAllowedError } from '../access/access.errors.js';
 import { isDatabaseUnavailable } from '../database/database.errors.js';
+import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ERROR_TEXTS, type ErrorText, INTERNAL_ERROR } from './error-texts.js';
 import { methodsOf } from './other-methods.js';
@@ -19,6 +20,12 @@ interface Problem {
   readonly status: number;
   readonly detail?: string;
   readonly errors?: readonly { path: string; message: string }[];
+}
+
+/** Further members of a problem (RFC 9457 §3.2). */
+interface Extras {
+  /** Where a person connects again. */
+  readonly reconnectPath?: string;
 }
 
 const RETRY_AFTER_SECONDS = '2';
@@ -42,20 +49,29 @@ export class ErrorFilter implements ExceptionFilter {
       return;
     }
     if (problem.code === 'not_signed_in' && wantsPage(request)) {
-      const returnTo = request.method === 'GET' ? request.originalUrl : '/';
-      response.redirect(303, `/login?${new URLSearchParams({ returnTo }).toString()}`);
+      response.redirect(303, `/login?${new URLSearchParams({ returnTo: pageOf(request) }).toString()}`);
+      return;
+    }
+    const reconnect = error instanceof ReconnectRequiredError ? error : undefined;
+    if (reconnect?.reason === 'scope_missing' && wantsPage(request)) {
+      response.set('Cache-Control', 'no-store').redirect(303, reconnect.reconnectPath(pageOf(request)));
       return;
     }
     response.status(problem.status).set('Cache-Control', 'no-store');
     if (problem.status === 503) response.set('Retry-After', RETRY_AFTER_SECONDS);
     if (error instanceof MethodNotAllowedError) response.set('Allow', error.allow);
-    if (wantsPage(request)) this.#page(response, problem, reference);
-    else this.#json(response, problem, reference);
+    const reconnectPath = reconnect?.reconnectPath(pageOf(request));
+    if (wantsPage(request)) this.#page(response, problem, reference, reconnectPath);
+    else this.#json(response, { ...problem, reconnectPath }, reference);
   }
 
-  #page(response: Response, { code, detail }: Problem, reference: string): void {
+  #page(response: Response, { code, detail }: Problem, reference: string, reconnectPath: string | undefined): void {
     const { heading, sentence, advice, next } = textOf(code);
     const home = { label: 'To the start page', href: '/' };
+    const again =
+      reconnectPath === undefined
+        ? { label: 'Sign in', href: '/login' }
+        : { label: 'Connect again', href: reconnectPath };
     response.render('error', {
       title: heading,
       heading,
@@ -63,13 +79,13 @@ export class ErrorFilter implements ExceptionFilter {
       advice,
       code,
       reference,
-      actions: next === 'again' ? [{ label: 'Sign in', href: '/login' }, home] : [home],
+      actions: next === 'again' ? [again, home] : [home],
     });
   }
 
-  #json(response: Response, { code, status, detail, errors }: Problem, reference: string): void {
+  #json(response: Response, { code, status, detail, ...more }: Problem & Extras, reference: string): void {
     const { heading, sentence } = textOf(code);
-    const body = { type: 'about:blank', title: heading, status, code, reference, detail: detail ?? sentence, errors };
+    const body = { type: 'about:blank', title: heading, status, code, reference, detail: detail ?? sentence, ...more };
     response.type('application/problem+json').send(JSON.stringify(body));
   }
 
@@ -99,6 +115,11 @@ function sharpen(error: unknown, request: Request): unknown {
   return /^\/[^/]+\/authorized$/.test(request.path)
     ? new OAuthError('unknown_provider', 'begin', 'no such route')
     : error;
+}
+
+/** The page a person comes back to; an act is theirs to repeat. */
+function pageOf({ method, originalUrl }: Request): string {
+  return method === 'GET' ? originalUrl : '/';
 }
 
 /** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */

@@ -4,7 +4,7 @@ import { CurrentSession, OptionalSession } from '../access/access.decorators.js'
 import type { SignedIn } from '../access/signed-in.js';
 import { signInLinks } from '../auth/sign-in-links.js';
 import { ProviderClient } from '../oauth-accounts/provider-client.js';
-import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
+import { type ReconnectReason, ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
 
@@ -34,7 +34,7 @@ export class HomeController {
         emailVerified: user.emailVerified,
         role: user.role,
       },
-      signedInAt: { iso: session.signedInAt.toISOString(), text: written(session.signedInAt) },
+      signedInAt: time(session.signedInAt),
       ...(await this.#live(signedIn)),
     });
   }
@@ -47,13 +47,18 @@ export class HomeController {
     const provider = { id, label };
     try {
       const { endpoint, claims } = await this.client.for(user, id).userinfo();
-      return { provider, live: { endpoint, claims: Object.entries(claims).map(([key, value]) => line(key, value)) } };
+      const lines = Object.entries(claims).map(([key, value]) => line(key, value));
+      return { provider, connection: { text: 'connected' }, live: { endpoint, claims: lines } };
     } catch (error) {
       if (error instanceof ReconnectRequiredError) {
-        const sentence = `${label} no longer accepts the permission you gave. Your account needs to be reconnected.`;
         return {
           provider,
-          liveProblem: { sentence, reconnectUrl: error.reconnectPath, reconnectLabel: `Reconnect ${label}` },
+          connection: { text: 'needs a reconnect', since: error.since && time(error.since) },
+          liveProblem: {
+            sentence: `${WHY_RECONNECT[error.reason](label)} Your account needs to be reconnected.`,
+            reconnectUrl: error.reconnectPath(),
+            reconnectLabel: `Reconnect ${label}`,
+          },
         };
       }
       if (error instanceof OAuthError) {
@@ -63,6 +68,15 @@ export class HomeController {
     }
   }
 }
+
+const WHY_RECONNECT: Readonly<Record<ReconnectReason, (label: string) => string>> = {
+  grant_rejected: (label) => `${label} no longer accepts the permission you gave.`,
+  no_refresh_token: (label) => `The permission you gave at ${label} has run out and cannot be renewed.`,
+  revoked: (label) => `The permission you gave at ${label} was taken back here.`,
+  not_linked: (label) => `Nothing of you at ${label} is connected any more.`,
+  unreadable: (label) => `What we keep to ask ${label} can no longer be opened.`,
+  scope_missing: (label) => `A permission at ${label} is missing.`,
+};
 
 function line(key: string, value: unknown): { key: string; value: string } {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
@@ -79,6 +93,7 @@ function initials(name: string): string {
     .toUpperCase();
 }
 
-function written(time: Date): string {
-  return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+function time(at: Date): { iso: string; text: string } {
+  const iso = at.toISOString();
+  return { iso, text: `${iso.slice(0, 16).replace('T', ' ')} UTC` };
 }
