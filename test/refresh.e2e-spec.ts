@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
@@ -88,7 +89,7 @@ async function account(): Promise<AccountRow> {
 }
 
 async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (!(await isTrue())) await sleep(50);
 }
 
 describe('an access token that has ended when 200 requests to two processes need it', () => {
@@ -171,8 +172,10 @@ describe('a provider that answers a refresh late', () => {
     await provider.arrived('token', 2);
     const exit = once(place.child, 'exit');
     place.child.kill('SIGTERM');
-    // The page is given up first, the refresh is not.
+    // The page is given up first, and after it nothing but the refresh is left to wait for.
     await page;
+    await sleep(500);
+    expect(place.child.exitCode).toBeNull();
     answer();
     expect(await exit).toEqual([0, null]);
     expect(await home(browser, await start())).toContain(LIVE);
@@ -234,7 +237,7 @@ describe('a process whose clock is wrong by an hour', () => {
     const [right, behind] = await Promise.all([start(), start(shifted(-HOUR_MS))]);
     const browser = await signInExpired(right);
     // Until the provider itself takes it for ended.
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await sleep(1100);
     expect(await home(browser, behind)).toContain(LIVE);
     expect(refreshes()).toHaveLength(1);
     expect(await home(browser, right)).toContain(LIVE);
