@@ -11,6 +11,8 @@ export interface GatehouseProcess {
   readonly child: ChildProcess;
   output(): string;
   stop(): Promise<number | null>;
+  /** kill -9: no handler runs, nothing is finished, nothing is told. */
+  kill(): Promise<void>;
 }
 
 const START_LIMIT_MS = 20_000;
@@ -56,6 +58,11 @@ export async function startProcess(environment: Record<string, string>): Promise
       child.kill('SIGTERM');
       await exit;
       return child.exitCode;
+    },
+    kill: async () => {
+      const exit = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exit;
     },
   };
 }
