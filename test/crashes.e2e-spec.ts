@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Browser } from './support/browser.js';
@@ -45,10 +45,16 @@ beforeAll(async () => {
   await restart();
 }, 60_000);
 
-beforeEach(() => provider.reset());
+beforeEach(async () => {
+  provider.reset();
+  // A test that failed may have left it dead.
+  if (victim.child.signalCode !== null) await restart();
+});
+
+afterEach(() => expect(provider.violations).toEqual([]));
 
 afterAll(async () => {
-  await Promise.all(spares);
+  await Promise.allSettled(spares);
   await Promise.all(processes.map((process) => process.stop()));
   const output = processes.map((process) => process.output()).join('');
   await provider.close();
