@@ -8,6 +8,7 @@ import { PEOPLE } from '../src/stand-in/people.js';
 import { startApp, type TestApp } from './support/app.js';
 import { describeInBrowser, launchChromium } from './support/chromium.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { choose, heading, me, signIn, signOut, text } from './support/pages.js';
 
 const SCREENSHOTS = new URL('screenshots/', import.meta.url);
 /** `PICTURES=1 npm test -- test/browser` takes the pictures of the documentation anew. */
@@ -67,31 +68,6 @@ function complaints(): { text: string; url: string }[] {
     complaints.filter(({ text, url }) => !(text.startsWith('Failed to load resource') && refusals.has(url))),
   );
 }
-
-async function choose(page: Page, name: string): Promise<void> {
-  await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
-  await page.waitForURL(({ pathname }) => !pathname.startsWith('/stand-in/'));
-}
-
-async function signIn(page: Page, name: string): Promise<void> {
-  await page.goto('/');
-  await page.getByRole('link', { name: 'Sign in with Google' }).click();
-  await choose(page, name);
-}
-
-async function signOut(page: Page): Promise<void> {
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.getByRole('link', { name: 'Sign in with Google' }).waitFor();
-}
-
-/** @returns who the server thinks this is, or its status */
-async function me(page: Page) {
-  const response = await page.request.get('/api/me');
-  return response.ok() ? response.json() : response.status();
-}
-
-const heading = (page: Page) => page.getByRole('heading', { level: 1 }).innerText();
-const text = (page: Page) => page.locator('body').innerText();
 
 /** Follows a link that stands on a site of somebody else. */
 async function comeFromAnotherSite(page: Page, path: string): Promise<void> {

@@ -1,15 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { spawnGatehouse, startProcess } from './support/process.js';
+import { makeDataFolder, spawnGatehouse, startProcess, startWithNpm } from './support/process.js';
 import { startProvider } from './support/provider-server.js';
+import { commandsNaming, untilNothingNames } from './support/system-processes.js';
 
 const ADA = { subject: '100000000000000000001' };
 
@@ -56,7 +54,7 @@ describe('a start that cannot be', () => {
 });
 
 describe('npm start without a database', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-data-'));
+  const folder = makeDataFolder();
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   async function signIn(browser: Browser): Promise<string> {
@@ -65,31 +63,18 @@ describe('npm start without a database', () => {
     return (await browser.me()).id;
   }
 
-  function postgresRuns(): boolean {
-    try {
-      const pid = Number(readFileSync(join(folder, 'postgres/cluster/data/postmaster.pid'), 'utf8').split('\n')[0]);
-      process.kill(pid, 0);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
   it('keeps people over a stop, and over kill -9 without leaving a Postgres behind', async () => {
     const first = await startProcess({ DATA_DIR: folder });
     const ada = await signIn(new Browser(first.url));
     expect(first.output()).toContain('stand-in');
     expect(await first.stop()).toBe(0);
-    expect(postgresRuns()).toBe(false);
+    expect(commandsNaming(folder)).toEqual([]);
 
     const second = await startProcess({ DATA_DIR: folder });
     const browser = new Browser(second.url);
     expect(await signIn(browser)).toBe(ada);
-    second.child.kill('SIGKILL');
-    await once(second.child, 'exit');
-    for (let tries = 0; postgresRuns() && tries < 100; tries++)
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(postgresRuns()).toBe(false);
+    await second.kill();
+    await untilNothingNames(folder);
 
     const third = await startProcess({ DATA_DIR: folder });
     const again = new Browser(third.url);
@@ -164,20 +149,12 @@ describe('production with a provider given by GOOGLE_* alone', () => {
 
 describe('npm start', () => {
   it('ends with its signal', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'gatehouse-data-'));
-    const child = spawn('npm', ['start'], {
-      env: { ...process.env, PORT: '0', DATA_DIR: folder, NODE_ENV: 'development' },
-    });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const giveUpAt = Date.now() + 25_000;
-    while (!/Gatehouse {2}http/.test(output) && Date.now() < giveUpAt)
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    const [, url = ''] = /Gatehouse {2}(\S+)/.exec(output) ?? [];
-    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-    await expect(fetch(`${url}/health/live`)).rejects.toThrow();
+    const folder = makeDataFolder();
+    const gatehouse = await startWithNpm({ PORT: '0', DATA_DIR: folder });
+    expect((await fetch(`${gatehouse.url}/health/ready`)).status).toBe(200);
+    await gatehouse.stop();
+    await expect(fetch(`${gatehouse.url}/health/live`)).rejects.toThrow();
+    expect(commandsNaming(folder)).toEqual([]);
     rmSync(folder, { recursive: true, force: true });
   }, 40_000);
 });

@@ -1,14 +1,24 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 /** A migrated database of one test file. */
 export interface TestDatabase {
   readonly url: string;
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** Runs a statement on a connection of its own; its locks are held until the returned function undoes it. */
+  hold(text: string, values?: unknown[]): Promise<() => Promise<void>>;
+  /** Resolves when this many statements of the application wait for a lock. */
+  waiting(count: number): Promise<void>;
+  /** Resolves when no statement of the application runs any more, those of dead processes included. */
+  settled(): Promise<void>;
   /** All of it as text, as a dump would hold it. */
   dump(): Promise<string>;
   drop(): Promise<void>;
 }
+
+/** What the application does in this database right now. */
+const OURS = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gatehouse'`;
 
 export async function createDatabase(): Promise<TestDatabase> {
   const server = process.env.TEST_SERVER_URL ?? '';
@@ -23,6 +33,20 @@ export async function createDatabase(): Promise<TestDatabase> {
   return {
     url: address.href,
     query: async (text, values) => (await client.query(text, values)).rows as never,
+    hold: async (text, values) => {
+      const holder = new pg.Client(address.href);
+      // A test that failed while it held something leaves it to drop().
+      holder.on('error', () => undefined);
+      await holder.connect();
+      await holder.query('BEGIN');
+      await holder.query(text, values);
+      return async () => {
+        await holder.query('ROLLBACK');
+        await holder.end();
+      };
+    },
+    waiting: (count) => untilRows(client, `${OURS} AND wait_event_type = 'Lock'`, count),
+    settled: () => untilRows(client, `${OURS} AND state <> 'idle'`, 0),
     dump: async () => {
       const tables = await client.query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`);
       let text = '';
@@ -37,6 +61,10 @@ export async function createDatabase(): Promise<TestDatabase> {
       await withClient(server, (other) => other.query(`DROP DATABASE ${name} WITH (FORCE)`));
     },
   };
+}
+
+async function untilRows(client: pg.Client, query: string, count: number): Promise<void> {
+  while ((await client.query(query)).rowCount !== count) await sleep(5);
 }
 
 async function withClient(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
