@@ -415,6 +415,75 @@ describe('an answer that is lost after the server has done its work', () => {
   });
 });
 
+/** A conflict with this SQLSTATE for the next `times` rows that a table gets or changes. */
+async function conflicting(state: string, table: string, times: number, work: () => Promise<void>): Promise<void> {
+  // Unlike a counter in a table, a sequence goes on when the transaction is rolled back.
+  await database.query(`
+    CREATE SEQUENCE conflicts;
+    CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF nextval('conflicts') <= ${times} THEN RAISE 'a conflict' USING ERRCODE = '${state}'; END IF;
+      RETURN NULL;
+    END $$;
+    CREATE TRIGGER conflict AFTER INSERT OR UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION conflict();`);
+  try {
+    await work();
+  } finally {
+    await database.query(`DROP TRIGGER conflict ON ${table}; DROP FUNCTION conflict; DROP SEQUENCE conflicts`);
+  }
+}
+
+/** How often the database was asked for what conflicts. */
+async function tries(): Promise<number> {
+  const [row] = await database.query<{ last_value: string }>('SELECT last_value FROM conflicts');
+  return Number(row?.last_value);
+}
+
+const CONFLICTS = ['40001', '40P01'].flatMap((state) =>
+  WAYS_IN.flatMap(([way]) => [
+    [state, way, 'sign_in_attempts'],
+    [state, way, isFirst(way) ? 'users' : 'oauth_accounts'],
+  ]),
+) as [state: string, way: string, table: string][];
+
+describe.each(CONFLICTS)('conflict %s in %s, at %s', (state, way, table) => {
+  it('is tried again up to three times, and the hook is asked once', async () => {
+    for (const times of [1, 2, 3]) {
+      const person = await personFor(way);
+      asked.length = heard.length = 0;
+      // The end of a sign-in changes its attempt: the row gets through once more than it is tried.
+      await conflicting(state, table, times, async () => {
+        const { browser, response } = await signIn(person);
+        expect(response.status).toBe(303);
+        expect(await browser.me()).toMatchObject({ email: `${person}@example.com` });
+        expect(await tries()).toBe(times + (table === 'sign_in_attempts' ? 2 : 1));
+      });
+      expect(asked).toEqual([person]);
+      const [user, ...others] = await usersOf(person);
+      expect(others).toEqual([]);
+      expect(heard.map(({ event }) => event).sort()).toEqual(
+        isFirst(way) ? ['account.linked', 'user.registered', 'user.signed-in'] : ['user.signed-in'],
+      );
+      expect(timesHeard('user.signed-in', user)).toBe(1);
+    }
+  });
+
+  it('that does not end is told with 503 after the third retry, and then all is as before', async () => {
+    const person = await personFor(way);
+    const before = await stored();
+    asked.length = heard.length = 0;
+    let refused: Visit | undefined;
+    await conflicting(state, table, 1_000_000, async () => {
+      refused = await signIn(person);
+      await expectUnavailable(refused);
+      expect(await tries()).toBe(4);
+    });
+    expect(asked).toHaveLength(table === 'sign_in_attempts' ? 0 : 1);
+    expect(heard).toEqual([{ event: 'oauth.failed', code: 'database_unavailable' }]);
+    expect(await stored()).toEqual(before);
+    await expectWelcome(person, refused!);
+  });
+});
+
 describe('a process that meets all of this', () => {
   it('lives, serves and stops in order', async () => {
     const site = 'http://localhost:4998';
