@@ -5,6 +5,7 @@ import type { Client } from '../access/client.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
+import { CONFLICT_RETRIES, pauseBeforeRetry } from '../database/conflicts.js';
 import { isTransientConflict, uniqueViolation } from '../database/database.errors.js';
 import { runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
@@ -25,7 +26,7 @@ import { decide } from './linking-policy.js';
 import { READ_FACTS, REGISTER, SIGN_IN } from './sign-in.statements.js';
 
 /** Facts may change between reading and writing; each round reads them again. More rounds than that is no accident. */
-const ROUNDS = 4;
+const ROUNDS = 1 + CONFLICT_RETRIES;
 
 interface FactsRow {
   account_id: string | null;
@@ -174,8 +175,10 @@ export class SignInService {
         }
       } catch (error) {
         // Somebody else was faster with this address, or the database asked for another try.
-        const again = uniqueViolation(error) !== undefined || isTransientConflict(error);
+        const conflict = isTransientConflict(error);
+        const again = uniqueViolation(error) !== undefined || conflict;
         if (!again || round === ROUNDS) throw error;
+        if (conflict) await pauseBeforeRetry(round);
       }
       if (round === ROUNDS) throw new TypeError(`the facts of a sign-in changed ${ROUNDS} times`);
     }

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, type Repository } from 'typeorm';
 import { tokenHash } from '../crypto/random-token.js';
+import { retryConflicts } from '../database/conflicts.js';
 import { type PreparedStatement, runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
 import { OAUTH_FAILED, type OAuthFailed } from './oauth.events.js';
@@ -31,13 +32,14 @@ export class AttemptsService {
 
   /** Uses an attempt up. False when it has been used before, also while the first use still runs. */
   async use(attempt: SignInAttempt, reference: string): Promise<boolean> {
-    const rows = await runPrepared(this.dataSource, USE_ATTEMPT, [
+    const values = [
       tokenHash(attempt.state),
       attempt.provider,
       attempt.intent,
       new Date(attempt.startedAtMs),
       reference,
-    ]);
+    ];
+    const rows = await retryConflicts(() => runPrepared(this.dataSource, USE_ATTEMPT, values));
     return rows.length === 1;
   }
 

@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { AttemptsService } from './attempts.service.js';
 import { OAuthError } from './oauth.errors.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
@@ -37,6 +38,8 @@ export class FailureRecorder {
 
 function failureOf(error: unknown): { code: string; step: string } {
   if (error instanceof OAuthError) return error;
-  const code = (error as { code?: unknown } | null)?.code;
-  return { code: typeof code === 'string' ? code : 'internal', step: 'store' };
+  if (isDatabaseUnavailable(error)) return { code: 'database_unavailable', step: 'store' };
+  // Our errors have a status. The codes of drivers and of Node are no codes of the contract.
+  const { code, status } = (error ?? {}) as { code?: unknown; status?: unknown };
+  return { code: typeof code === 'string' && typeof status === 'number' ? code : 'internal', step: 'store' };
 }
