@@ -6,6 +6,7 @@ import { discover, type DiscoveredProvider } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
 import { ProviderHttp } from './provider-http.js';
 import type { OAuthProvider, ProviderEndpoints } from './provider.js';
+import { waitUntil } from './shared-read.js';
 
 /** Settings that stand in for the environment: the built-in stand-in speaks as a provider that nobody configured. */
 export const STAND_IN_SETTINGS = Symbol('stand-in settings');
@@ -66,14 +67,12 @@ export class ConfiguredProvider {
   }
 
   async #discovered(signal?: AbortSignal): Promise<DiscoveredProvider> {
-    this.#discovery ??= discover(this.http, this.settings.issuer ?? '', signal);
-    try {
-      return await this.#discovery;
-    } catch (error) {
+    this.#discovery ??= discover(this.http, this.settings.issuer ?? '').catch((error: unknown) => {
       // The next one asks again: a provider that was down must not stay down.
       this.#discovery = undefined;
       throw error;
-    }
+    });
+    return waitUntil(signal, this.#discovery, 'discovery');
   }
 }
 
