@@ -23,7 +23,8 @@ export interface DiscoveredProvider {
 }
 
 /**
- * Reads a provider's own description of itself (OpenID Connect Discovery §4).
+ * Reads a provider's own description of itself (OpenID Connect Discovery §4). Where its addresses may lead is judged
+ * when they are called, see public-address.
  *
  * @throws OAuthError when it cannot be read, or names another issuer, or weakens https to http
  */

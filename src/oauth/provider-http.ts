@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, type Dispatcher, request } from 'undici';
 import { OAuthError, type Step } from './oauth.errors.js';
+import { connectorTo } from './public-address.js';
 
 /** One provider call, from the name lookup to the last byte. */
 const CALL_LIMIT_MS = 5000;
@@ -22,17 +23,25 @@ export interface ProviderCall {
 
 /**
  * Every byte to and from a provider passes here: with a time limit, a size limit, no redirects and no decompression,
- * read as UTF-8 or refused. Nothing here judges what an answer means.
+ * read as UTF-8 or refused, and only to public addresses unless the origin is trusted. Nothing here judges what an
+ * answer means.
  */
 @Injectable()
 export class ProviderHttp implements OnApplicationShutdown {
-  readonly #forReading = new Agent({ connect: { timeout: CALL_LIMIT_MS } });
+  readonly #trusted = new Set<string>();
+  readonly #connect = connectorTo(this.#trusted, { timeout: CALL_LIMIT_MS });
+  readonly #forReading = new Agent({ connect: this.#connect });
   // A POST here spends an authorization code or a refresh token. It gets a connection of its own: on a shared one
   // the provider may just be closing, nobody could tell whether it was received.
-  readonly #forSpending = new Agent({ connect: { timeout: CALL_LIMIT_MS }, pipelining: 0 });
+  readonly #forSpending = new Agent({ connect: this.#connect, pipelining: 0 });
 
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.#forReading.destroy(), this.#forSpending.destroy()]);
+  }
+
+  /** Lets the origins of these addresses be anywhere; every other one is reached at a public address only. */
+  trust(addresses: readonly string[]): void {
+    for (const address of addresses) this.#trusted.add(new URL(address).origin);
   }
 
   /** @throws OAuthError `provider_unreachable`, `provider_timeout`, `provider_answer_invalid` */

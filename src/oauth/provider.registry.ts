@@ -94,6 +94,9 @@ export class ProviderRegistry implements OnApplicationBootstrap {
     if (this.#providers.has(provider.id)) throw new TypeError(`Two providers have the id "${provider.id}".`);
     const settings = this.config.provider(provider.id, provider.ownSettings) ?? this.standIns[provider.id];
     if (!settings) return undefined;
+    // Named by the operator or in the provider's file, in contrast to what discovery will tell.
+    const named = Object.values({ ...provider.endpoints, ...settings.endpoints, issuer: settings.issuer });
+    this.http.trust(named.filter((address) => address !== undefined));
     const configured = new ConfiguredProvider(provider, settings, this.http, this.config.baseUrl);
     this.#providers.set(provider.id, configured);
     return configured;
