@@ -7,6 +7,8 @@ import { connectorTo } from './public-address.js';
 const CALL_LIMIT_MS = 5000;
 /** No honest answer of a token, userinfo, key or discovery endpoint comes near this. */
 const ANSWER_LIMIT_BYTES = 256 * 1024;
+/** RFC 9325 §3.1.1. Node's default as well, but that can be lowered from outside, by NODE_OPTIONS. */
+const OLDEST_TLS = 'TLSv1.2';
 
 export interface ProviderAnswer {
   readonly status: number;
@@ -29,7 +31,7 @@ export interface ProviderCall {
 @Injectable()
 export class ProviderHttp implements OnApplicationShutdown {
   readonly #trusted = new Set<string>();
-  readonly #connect = connectorTo(this.#trusted, { timeout: CALL_LIMIT_MS });
+  readonly #connect = connectorTo(this.#trusted, { timeout: CALL_LIMIT_MS, minVersion: OLDEST_TLS });
   readonly #forReading = new Agent({ connect: this.#connect });
   // A POST here spends an authorization code or a refresh token. It gets a connection of its own: on a shared one
   // the provider may just be closing, nobody could tell whether it was received.
@@ -99,7 +101,7 @@ export class ProviderHttp implements OnApplicationShutdown {
     } catch (cause) {
       if (cause instanceof OAuthError) throw cause;
       if (limit.aborted) throw new OAuthError('provider_timeout', step, 'no full answer in time', { cause });
-      throw new OAuthError('provider_unreachable', step, `the connection failed: ${reasonOf(cause)}`, { cause });
+      throw new OAuthError('provider_unreachable', step, reasonOf(cause), { cause });
     }
   }
 }
@@ -134,7 +136,9 @@ function decode(bytes: Buffer, step: Step): string {
 /** Why a connection failed, in the words of Node and OpenSSL: ECONNREFUSED, CERT_HAS_EXPIRED. */
 function reasonOf(cause: unknown): string {
   const { code, name } = (cause ?? {}) as { code?: unknown; name?: unknown };
-  return typeof code === 'string' ? code : String(name);
+  const reason = typeof code === 'string' ? code : String(name);
+  const isTls = /^ERR_(TLS|SSL)_|^EPROTO$|CERT|SIGNATURE/.test(reason);
+  return `${isTls ? 'TLS' : 'the connection'} failed: ${reason}`;
 }
 
 function wasReset(error: unknown): boolean {
