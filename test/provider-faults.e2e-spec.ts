@@ -1,11 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { generateKeyPairSync } from 'node:crypto';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { selfSignedCertificate } from './support/provider-certificate.js';
 import {
   answerFaults,
   discoveryFaults,
@@ -206,7 +202,6 @@ describe('a token endpoint that is not there', () => {
   it.each([
     ['a closed port', closedPort, /ECONNREFUSED/],
     ['an unknown name', () => Promise.resolve('https://name.invalid'), /ENOTFOUND|EAI_AGAIN/],
-    ['a certificate nobody vouches for', selfSigned, /SELF_SIGNED_CERT/],
   ])('is unreachable, and the log says why: %s', async (_name, origin, reason) => {
     const at = await start({ ...provider.environment('GOOGLE'), GOOGLE_TOKEN_ENDPOINT: `${await origin()}/token` });
     const before = await stored();
@@ -219,19 +214,6 @@ describe('a token endpoint that is not there', () => {
     const listener = await listen(() => undefined);
     await listener.close();
     return listener.origin;
-  }
-
-  const secure: ReturnType<typeof createServer>[] = [];
-  afterAll(() => secure.forEach((server) => server.close()));
-
-  async function selfSigned(): Promise<string> {
-    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const der = selfSignedCertificate(privateKey, publicKey).toString('base64').replace(/.{64}/g, '$&\n');
-    const cert = `-----BEGIN CERTIFICATE-----\n${der}\n-----END CERTIFICATE-----\n`;
-    const server = createServer({ key: privateKey.export({ type: 'pkcs8', format: 'pem' }), cert });
-    secure.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 });
 

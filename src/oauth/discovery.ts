@@ -23,14 +23,15 @@ export interface DiscoveredProvider {
 }
 
 /**
- * Reads a provider's own description of itself (OpenID Connect Discovery §4).
+ * Reads a provider's own description of itself (OpenID Connect Discovery §4). Where its addresses may lead is judged
+ * when they are called, see public-address.
  *
  * @throws OAuthError when it cannot be read, or names another issuer, or weakens https to http
  */
-export async function discover(http: ProviderHttp, issuer: string, signal?: AbortSignal): Promise<DiscoveredProvider> {
+export async function discover(http: ProviderHttp, issuer: string): Promise<DiscoveredProvider> {
   const step = 'discovery';
   const document = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const { status, text } = await http.get(document, { step, signal });
+  const { status, text } = await http.get(document, { step });
   if (status !== 200) throw new OAuthError('provider_unreachable', step, `discovery answered ${status}`);
   const parsed = metadata.safeParse(jsonObject(text));
   if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable discovery document');

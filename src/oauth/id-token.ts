@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { OAuthError } from './oauth.errors.js';
 import { jsonObject, ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
+import { waitUntil } from './shared-read.js';
 
 /** How far a provider's clock and ours may differ. */
 const CLOCK_TOLERANCE_IN_SECONDS = 60;
@@ -149,15 +150,15 @@ class ProviderKeys {
   }
 
   async #readOnce(signal?: AbortSignal): Promise<KeySet> {
-    this.#reading ??= this.#fetch(signal).finally(() => (this.#reading = undefined));
-    return this.#reading;
+    this.#reading ??= this.#fetch().finally(() => (this.#reading = undefined));
+    return waitUntil(signal, this.#reading, 'id_token');
   }
 
-  async #fetch(signal?: AbortSignal): Promise<KeySet> {
+  async #fetch(): Promise<KeySet> {
     const step = 'id_token';
-    const { jwks_uri: address } = await this.provider.endpoints(signal);
+    const { jwks_uri: address } = await this.provider.endpoints();
     if (address === undefined) throw new OAuthError('provider_answer_invalid', step, 'no address of keys');
-    const { status, text } = await this.http.get(address, { step, signal });
+    const { status, text } = await this.http.get(address, { step });
     if (status !== 200) throw new OAuthError('provider_unreachable', step, `keys answered ${status}`);
     const parsed = keySet.safeParse(jsonObject(text));
     if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable key set');

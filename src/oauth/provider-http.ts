@@ -1,11 +1,14 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, request as send } from 'undici';
 import { OAuthError, type Step } from './oauth.errors.js';
+import { connectorTo } from './public-address.js';
 
 /** One provider call, from the name lookup to the last byte. */
 const CALL_LIMIT_MS = 5000;
 /** No honest answer of a token, userinfo, key or discovery endpoint comes near this. */
 const ANSWER_LIMIT_BYTES = 256 * 1024;
+/** RFC 9325 §3.1.1. Node's default as well, but that can be lowered from outside, by NODE_OPTIONS. */
+const OLDEST_TLS = 'TLSv1.2';
 
 export interface ProviderAnswer {
   readonly status: number;
@@ -41,17 +44,25 @@ export interface ProviderRequest extends ProviderCall {
 
 /**
  * Every byte to and from a provider passes here: with a time limit, a size limit, no redirects and no decompression,
- * read as UTF-8 or refused. Nothing here judges what an answer means.
+ * read as UTF-8 or refused, and only to public addresses unless the origin is trusted. Nothing here judges what an
+ * answer means.
  */
 @Injectable()
 export class ProviderHttp implements OnApplicationShutdown {
-  readonly #forReading = new Agent({ connect: { timeout: CALL_LIMIT_MS } });
+  readonly #trusted = new Set<string>();
+  readonly #connect = connectorTo(this.#trusted, { timeout: CALL_LIMIT_MS, minVersion: OLDEST_TLS });
+  readonly #forReading = new Agent({ connect: this.#connect });
   // A POST here spends an authorization code or a refresh token. It gets a connection of its own: on a shared one
   // the provider may just be closing, nobody could tell whether it was received.
-  readonly #forSpending = new Agent({ connect: { timeout: CALL_LIMIT_MS }, pipelining: 0 });
+  readonly #forSpending = new Agent({ connect: this.#connect, pipelining: 0 });
 
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.#forReading.destroy(), this.#forSpending.destroy()]);
+  }
+
+  /** Lets the origins of these addresses be anywhere; every other one is reached at a public address only. */
+  trust(addresses: readonly string[]): void {
+    for (const address of addresses) this.#trusted.add(new URL(address).origin);
   }
 
   /** @throws OAuthError `provider_unreachable`, `provider_timeout`, `provider_answer_invalid` */
@@ -115,7 +126,7 @@ export class ProviderHttp implements OnApplicationShutdown {
     } catch (cause) {
       if (cause instanceof OAuthError) throw cause;
       if (limit.aborted) throw new OAuthError('provider_timeout', step, 'no full answer in time', { cause });
-      throw new OAuthError('provider_unreachable', step, `the connection failed: ${reasonOf(cause)}`, { cause });
+      throw new OAuthError('provider_unreachable', step, reasonOf(cause), { cause });
     }
   }
 }
@@ -162,7 +173,9 @@ function refused(step: Step, message: string): OAuthError {
 /** Why a connection failed, in the words of Node and OpenSSL: ECONNREFUSED, CERT_HAS_EXPIRED. */
 function reasonOf(cause: unknown): string {
   const { code, name } = (cause ?? {}) as { code?: unknown; name?: unknown };
-  return typeof code === 'string' ? code : String(name);
+  const reason = typeof code === 'string' ? code : String(name);
+  const isTls = /^ERR_(TLS|SSL)_|^EPROTO$|CERT|SIGNATURE/.test(reason);
+  return `${isTls ? 'TLS' : 'the connection'} failed: ${reason}`;
 }
 
 function wasReset(error: unknown): boolean {

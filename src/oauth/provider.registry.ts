@@ -6,6 +6,7 @@ import { discover, type DiscoveredProvider } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
 import { ProviderHttp } from './provider-http.js';
 import type { OAuthProvider, ProviderEndpoints } from './provider.js';
+import { waitUntil } from './shared-read.js';
 
 /** Settings that stand in for the environment: the built-in stand-in speaks as a provider that nobody configured. */
 export const STAND_IN_SETTINGS = Symbol('stand-in settings');
@@ -84,14 +85,12 @@ export class ConfiguredProvider {
   }
 
   async #discovered(signal?: AbortSignal): Promise<DiscoveredProvider> {
-    this.#discovery ??= discover(this.http, this.settings.issuer ?? '', signal);
-    try {
-      return await this.#discovery;
-    } catch (error) {
+    this.#discovery ??= discover(this.http, this.settings.issuer ?? '').catch((error: unknown) => {
       // The next one asks again: a provider that was down must not stay down.
       this.#discovery = undefined;
       throw error;
-    }
+    });
+    return waitUntil(signal, this.#discovery, 'discovery');
   }
 }
 
@@ -113,6 +112,9 @@ export class ProviderRegistry implements OnApplicationBootstrap {
     if (this.#providers.has(provider.id)) throw new TypeError(`Two providers have the id "${provider.id}".`);
     const settings = this.config.provider(provider.id, provider.ownSettings) ?? this.standIns[provider.id];
     if (!settings) return undefined;
+    // Named by the operator or in the provider's file, in contrast to what discovery will tell.
+    const named = Object.values({ ...provider.endpoints, ...settings.endpoints, issuer: settings.issuer });
+    this.http.trust(named.filter((address) => address !== undefined));
     const configured = new ConfiguredProvider(provider, settings, this.http, this.config.baseUrl);
     this.#providers.set(provider.id, configured);
     return configured;

@@ -42,7 +42,7 @@ export class ErrorFilter implements ExceptionFilter {
     const problem = problemOf(error);
     const reference = referenceOf(request);
     // A failed callback has its line already, from the room that knows the step.
-    const told = error instanceof OAuthError && error.step !== 'begin';
+    const told = error instanceof OAuthError && isCallback(request);
     if (problem.status >= 500 && !told) this.#log(error, problem, reference);
     if (response.headersSent) {
       response.destroy();
@@ -112,9 +112,11 @@ function sharpen(error: unknown, request: Request): unknown {
   if (!(error instanceof NotFoundException)) return error;
   const methods = methodsOf(request);
   if (methods.length > 0) return new MethodNotAllowedError(methods.join(', '));
-  return /^\/[^/]+\/authorized$/.test(request.path)
-    ? new OAuthError('unknown_provider', 'begin', 'no such route')
-    : error;
+  return isCallback(request) ? new OAuthError('unknown_provider', 'begin', 'no such route') : error;
+}
+
+function isCallback(request: Request): boolean {
+  return /^\/[^/]+\/authorized$/.test(request.path);
 }
 
 /** The page a person comes back to; an act is theirs to repeat. */
