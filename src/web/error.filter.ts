@@ -29,6 +29,7 @@ interface Extras {
 }
 
 const RETRY_AFTER_SECONDS = '2';
+const CALLBACK = /^\/[^/]+\/authorized$/;
 
 /** Turns every error into one answer: a page, or problem+json (RFC 9457). Ours carry their code; others get one here. */
 @Catch()
@@ -41,8 +42,8 @@ export class ErrorFilter implements ExceptionFilter {
     const response = host.switchToHttp().getResponse<Response>();
     const problem = problemOf(error);
     const reference = referenceOf(request);
-    // A failed callback has its line already, from the room that knows the step.
-    const told = error instanceof OAuthError && error.step !== 'begin';
+    // A failed callback has its line already, from the room that knows the step; a failed call as the user has not.
+    const told = error instanceof OAuthError && CALLBACK.test(request.path);
     if (problem.status >= 500 && !told) this.#log(error, problem, reference);
     if (response.headersSent) {
       response.destroy();
@@ -112,14 +113,12 @@ function sharpen(error: unknown, request: Request): unknown {
   if (!(error instanceof NotFoundException)) return error;
   const methods = methodsOf(request);
   if (methods.length > 0) return new MethodNotAllowedError(methods.join(', '));
-  return /^\/[^/]+\/authorized$/.test(request.path)
-    ? new OAuthError('unknown_provider', 'begin', 'no such route')
-    : error;
+  return CALLBACK.test(request.path) ? new OAuthError('unknown_provider', 'begin', 'no such route') : error;
 }
 
-/** The page a person comes back to; an act is theirs to repeat. */
-function pageOf({ method, originalUrl }: Request): string {
-  return method === 'GET' ? originalUrl : '/';
+/** The page a person comes back to. An act is theirs to repeat, and what the API answers is no page. */
+function pageOf({ method, originalUrl, path }: Request): string {
+  return method === 'GET' && !/^\/api(\/|$)/.test(path) ? originalUrl : '/';
 }
 
 /** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */

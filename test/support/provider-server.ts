@@ -320,6 +320,11 @@ export class TestProvider {
     return this.#ledger.canaries;
   }
 
+  /** Origin of the listener that nobody must contact; who does is counted. */
+  get elsewhere(): string {
+    return this.listeners.elsewhere.origin;
+  }
+
   /** How often somebody followed a redirect of ours. */
   get redirectTargetHits(): number {
     return this.#redirectTargetHits;
