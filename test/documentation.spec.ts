@@ -139,7 +139,9 @@ describe('the routes of the README', () => {
 describe('the code of the README', () => {
   const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
 
-  it.each(['examples/company-only/company-only.ts', 'examples/acme/acme.ts'])('has %s as it is', (file) => {
+  const examples = readdirSync('examples').filter((name) => existsSync(join('examples', name, 'package.json')));
+
+  it.each(examples.map((name) => join('examples', name, `${name}.ts`)))('has %s as it is', (file) => {
     expect(blocks).toContain(readFileSync(file, 'utf8'));
   });
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -8,11 +8,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { faultNamed, type ProviderFault, send } from './support/provider-faults.js';
+import { startProvider, type TestProvider } from './support/provider-server.js';
 
 const ADA = { subject: '100000000000000000001' };
 const GRACE = { subject: '100000000000000000002' };
 const COMPANY_ONLY = 'examples/company-only/dist/company-only.js';
 const ACME = 'examples/acme/dist/acme.js';
+const CALENDAR = 'examples/calendar/dist/calendar.js';
 const START_LIMIT_MS = 30_000;
 const SECRET_KEYS = `test:${randomBytes(32).toString('base64')}`;
 
@@ -186,6 +189,64 @@ describe('the example acme', () => {
   it('ends the start when half of it is configured, by the name of the other half', async () => {
     const { text } = await failedStart(ACME, { ACME_CLIENT_ID: 'id' });
     expect(text).toContain('ACME_CLIENT_SECRET');
+  });
+});
+
+describe('the example calendar', () => {
+  const SCOPE = 'https://www.googleapis.com/auth/calendar.readonly';
+  let google: TestProvider;
+  let browser: Browser;
+
+  beforeEach(async () => {
+    google = await startProvider();
+    google.faults.set('api', answeringWith({ kind: 'calendar#calendarList', items: [{ summary: 'Ada’s' }, { summary: 'Naval holidays' }] })); // prettier-ignore
+    browser = new Browser(await start(CALENDAR, google.environment('GOOGLE')));
+  });
+
+  afterEach(async () => {
+    expect(google.violations).toEqual([]);
+    await google.close();
+  });
+
+  /** What the API says to whoever holds a good token. */
+  function answeringWith(body: Record<string, unknown>): ProviderFault {
+    return {
+      ...faultNamed('hang'),
+      apply: async (_request, response, { honest }) => {
+        const answer = await honest();
+        send(response, answer.status === 200 ? { status: 200, body } : answer);
+      },
+    };
+  }
+
+  const get = (path: string) => browser.get(path, { accept: 'text/html' });
+  const locationOf = async (path: string) => (await get(path)).headers.get('location') ?? '';
+
+  it('asks for the permission once and then names the calendars', async () => {
+    expect(await locationOf('/calendars')).toBe('/login?returnTo=%2Fcalendars');
+    await get(google.authorize(await browser.begin('google', '/calendars'), { as: 'ada' }));
+
+    const away = await locationOf(await locationOf('/calendars'));
+    expect(new URL(away).searchParams.get('scope')).toBe(`openid email profile ${SCOPE}`);
+    expect(await locationOf(google.authorize(away, { as: 'ada' }))).toBe('/calendars');
+    for (const visit of ['first', 'second']) {
+      const response = await get('/calendars');
+      expect([visit, response.status, await response.json()]).toEqual([visit, 200, ['Ada’s', 'Naval holidays']]);
+    }
+    const calls = google.requests.filter(({ endpoint }) => endpoint === 'api');
+    expect(calls.map(({ path }) => path)).toEqual(Array(2).fill('/calendar/v3/users/me/calendarList'));
+  });
+
+  it('says so when the person leaves the permission out, or Google does not answer', async () => {
+    await get(google.authorize(await browser.begin(), { as: 'ada' }));
+    const away = await locationOf(await locationOf('/calendars'));
+    expect((await get(google.authorize(away, { as: 'ada', scopes: ['openid', 'email', 'profile'] }))).status).toBe(403);
+
+    const again = await locationOf(await locationOf('/calendars'));
+    await get(google.authorize(again, { as: 'ada' }));
+    google.faults.set('api', faultNamed('userinfo 403'));
+    const response = await get('/calendars');
+    expect([response.status, await response.text()]).toEqual([502, expect.stringContaining('provider_refused')]);
   });
 });
 

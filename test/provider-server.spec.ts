@@ -297,6 +297,38 @@ describe('the revocation endpoint', () => {
   });
 });
 
+describe('the API', () => {
+  const call = (path: string, init: RequestInit = {}) => fetch(provider.origin + path, init);
+
+  it.each(['/api/things?page=2', '/calendar/v3/users/me/calendarList'])(
+    'says what it was sent, without the token: %s',
+    async (path) => {
+      const { access_token } = await tokens();
+      const headers = { authorization: `Bearer ${access_token}`, 'x-note': 'one' };
+      const text = await (await call(path, { method: 'PUT', headers, body: Buffer.of(0, 255) })).text();
+      expect(JSON.parse(text)).toMatchObject({
+        person: 'ada',
+        scopes: ['openid', 'email', 'profile'],
+        method: 'PUT',
+        path: path.split('?')[0],
+        query: path.includes('?') ? { page: '2' } : {},
+        headers: { 'x-note': 'one' },
+        body: 'AP8=',
+      });
+      expect(text).not.toContain(access_token);
+      expect(provider.count('api')).toBe(1);
+    },
+  );
+
+  it.each([
+    ['no token', {}],
+    ['an unknown token', { authorization: 'Bearer unknown' }],
+    ['a token of another scheme', { authorization: 'Basic YTpi' }],
+  ])('refuses %s', async (_name, headers: Record<string, string>) => {
+    expect((await call('/api/things', { headers })).status).toBe(401);
+  });
+});
+
 describe('people', () => {
   it('may be added, and may change', async () => {
     const name = provider.addPerson({ sub: 'new-1', email: ['odd'] });
@@ -403,7 +435,11 @@ function judged(status: number, encoding: unknown, bytes: Buffer): { code: strin
 
 /** Status, type and first bytes of an answer, or why there was none. */
 async function glimpse(endpoint: FaultyEndpoint, accessToken: string): Promise<string> {
-  const path = endpoint === 'discovery' ? '.well-known/openid-configuration' : endpoint;
+  const elsewhere: Partial<Record<FaultyEndpoint, string>> = {
+    discovery: '.well-known/openid-configuration',
+    api: 'api/things',
+  };
+  const path = elsewhere[endpoint] ?? endpoint;
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
   const agent = new Agent({ pipelining: 0 });
   try {
@@ -456,6 +492,7 @@ describe('faults', () => {
     ['jwks', [...answerFaults, ...jwksFaults]],
     ['discovery', [...answerFaults, ...discoveryFaults]],
     ['revoke', answerFaults],
+    ['api', answerFaults],
   ] as const)('each changes the answer of %s', async (endpoint, faults) => {
     const { access_token } = await tokens();
     const honest = await glimpse(endpoint, access_token);

@@ -3,7 +3,6 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { OAuthAccount } from './oauth-account.entity.js';
 import { OAuthAccountsService } from './oauth-accounts.service.js';
 import { ProviderClient } from './provider-client.js';
-import { ScopesGuard } from './require-scopes.js';
 import { Revocation } from './revocation.entity.js';
 import { RevocationWorker } from './revocation-worker.js';
 import { Revocations } from './revocations.js';
@@ -24,15 +23,7 @@ import { TokenVault } from './token-vault.js';
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([OAuthAccount, Revocation])],
-  providers: [
-    OAuthAccountsService,
-    ProviderClient,
-    Revocations,
-    RevocationWorker,
-    ScopesGuard,
-    TokenRefresher,
-    TokenVault,
-  ],
-  exports: [OAuthAccountsService, ProviderClient, Revocations, ScopesGuard, TokenVault],
+  providers: [OAuthAccountsService, ProviderClient, Revocations, RevocationWorker, TokenRefresher, TokenVault],
+  exports: [OAuthAccountsService, ProviderClient, Revocations, TokenVault],
 })
 export class OAuthAccountsModule {}

@@ -12,13 +12,33 @@ import { TokenRefresher } from './token-refresher.js';
 const LIVE_LIMIT_MS = 4500;
 const API_LIMIT_MS = 5000;
 const API_LIMIT_BYTES = 1024 * 1024;
+/**
+ * Headers that no caller sets (Fetch §2.2.2 calls them forbidden). A front end that serves many hosts looks at `host`
+ * alone: with another one the token would be read by somebody else.
+ */
+const NOT_THE_CALLERS = new Set([
+  'authorization',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** RFC 9110 §15: a status with which an answer has no body. */
+const BODILESS = new Set([204, 205, 304]);
+const HIGHEST_STATUS = 599;
 
 export interface LiveUserinfo {
   readonly endpoint: string;
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** What `fetch` takes beside the standard's own: limits. Redirects are never followed; they are the answer. */
+/**
+ * What `fetch` takes beside the standard's own: limits. Redirects are never followed; they are the answer. No encoding
+ * is offered to the provider; who sends `accept-encoding` gets the bytes encoded, and decodes them.
+ */
 export interface ApiRequest extends Pick<RequestInit, 'method' | 'headers' | 'body' | 'signal'> {
   /** The whole call, one repetition after a 401 included. Default: 5 seconds. */
   readonly limitMs?: number;
@@ -34,7 +54,8 @@ export interface UserAtProvider {
    * @param pathOrUrl a path at the provider's first API origin, or an absolute URL at one of its origins
    * @returns the answer, whatever its status
    * @throws ForeignOriginError before anything is sent; ReconnectRequiredError when the grant is dead; OAuthError
-   *   `provider_unreachable`, `provider_timeout`, `provider_answer_invalid` (too large)
+   *   `provider_unreachable`, `provider_timeout`, `provider_answer_invalid` (too large, or encoded unasked); the reason
+   *   of the caller's own signal
    */
   fetch(pathOrUrl: string, request?: ApiRequest): Promise<Response>;
   /** What the provider says about the user right now. @throws ReconnectRequiredError, OAuthError */
@@ -64,10 +85,13 @@ export class ProviderClient {
   for(user: { readonly id: string }, provider: string): UserAtProvider {
     return {
       fetch: (pathOrUrl, request = {}) =>
-        withinLimit(request.limitMs ?? API_LIMIT_MS, 'api', (signal) =>
+        withinLimit({ step: 'api', limitMs: request.limitMs ?? API_LIMIT_MS, callers: request.signal }, (signal) =>
           this.#fetch(user.id, provider, pathOrUrl, request, signal),
         ),
-      userinfo: () => withinLimit(LIVE_LIMIT_MS, 'userinfo', (signal) => this.#userinfo(user.id, provider, signal)),
+      userinfo: () =>
+        withinLimit({ step: 'userinfo', limitMs: LIVE_LIMIT_MS }, (signal) =>
+          this.#userinfo(user.id, provider, signal),
+        ),
     };
   }
 
@@ -75,15 +99,15 @@ export class ProviderClient {
     userId: string,
     providerId: string,
     pathOrUrl: string,
-    { method, headers, body, signal: callers, limitMs = API_LIMIT_MS, limitBytes = API_LIMIT_BYTES }: ApiRequest,
-    limit: AbortSignal,
+    { method, headers, body, limitMs = API_LIMIT_MS, limitBytes = API_LIMIT_BYTES }: ApiRequest,
+    signal: AbortSignal,
   ): Promise<Response> {
     const url = await this.#addressAt(providerId, pathOrUrl);
     // The platform turns every kind of body into bytes and its content type. They are kept for a repetition.
     const request = new Request(url, { method, headers, body, ...(body ? { duplex: 'half' } : {}) });
-    if (request.headers.has('authorization')) throw new TypeError('The authorization header is the stored token.');
+    const refused = [...request.headers.keys()].find((name) => NOT_THE_CALLERS.has(name));
+    if (refused !== undefined) throw new TypeError(`The header "${refused}" is not for the caller to set.`);
     const bytes = body ? new Uint8Array(await request.arrayBuffer()) : undefined;
-    const signal = callers ? AbortSignal.any([callers, limit]) : limit;
     const {
       status,
       headers: answered,
@@ -102,17 +126,24 @@ export class ProviderClient {
         }),
       (answer) => answer.status === 401,
     );
-    const bodyless = [101, 103, 204, 205, 304].includes(status);
-    return new Response(bodyless ? null : new Uint8Array(content), { status, headers: headersOf(answered) });
+    if (status > HIGHEST_STATUS) throw unusable(`answered ${status}`);
+    const encoded = (answered['content-encoding'] ?? 'identity') !== 'identity' && content.length > 0;
+    if (encoded && !request.headers.has('accept-encoding')) throw unusable('an encoding that was not offered');
+    return new Response(BODILESS.has(status) ? null : new Uint8Array(content), {
+      status,
+      headers: headersOf(answered),
+    });
   }
 
   /** @throws ForeignOriginError, TypeError */
   async #addressAt(providerId: string, pathOrUrl: string): Promise<string> {
     const origins = await this.registry.get(providerId).apiOrigins();
     const url = new URL(pathOrUrl, origins[0]);
+    // Not `url.origin`: that of `blob:https://api.example/…` is api.example.
+    const origin = `${url.protocol}//${url.host}`;
     // `https://api.example@evil.example` has the origin of evil; credentials of one's own have no place either.
-    if (!origins.includes(url.origin) || url.username !== '' || url.password !== '') {
-      throw new ForeignOriginError(providerId, url.origin);
+    if (!origins.includes(origin) || url.username !== '' || url.password !== '') {
+      throw new ForeignOriginError(providerId, origin);
     }
     return url.href;
   }
@@ -155,19 +186,25 @@ export class ProviderClient {
   }
 }
 
-/** The caller gets an answer in time; a refresh that has begun goes on and stores what it gets. */
+/** The caller gets an answer in time, or gives up; a refresh that has begun goes on and stores what it gets. */
 async function withinLimit<Result>(
-  limitMs: number,
-  step: 'api' | 'userinfo',
-  work: (limit: AbortSignal) => Promise<Result>,
+  { step, limitMs, callers }: { step: 'api' | 'userinfo'; limitMs: number; callers?: AbortSignal | null },
+  work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
+  callers?.throwIfAborted();
   const limit = AbortSignal.timeout(limitMs);
-  const late = new Promise<never>((_, reject) => {
-    limit.addEventListener('abort', () => reject(new OAuthError('provider_timeout', step, 'no full answer in time')));
+  const signal = callers ? AbortSignal.any([callers, limit]) : limit;
+  const late = () => new OAuthError('provider_timeout', step, 'no full answer in time');
+  const ended = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(callers?.aborted ? (callers.reason as Error) : late()));
   });
-  const result = work(limit);
+  const result = work(signal);
   result.catch(() => undefined);
-  return Promise.race([result, late]);
+  return Promise.race([ended, result]);
+}
+
+function unusable(message: string): OAuthError {
+  return new OAuthError('provider_answer_invalid', 'api', message);
 }
 
 function headersOf(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {

@@ -19,6 +19,8 @@ const EARLY_MS = 30_000;
 const EARLY_JITTER_MS = 30_000;
 /** What a token must still live for to be used when the provider cannot renew it right now. */
 const STILL_GOOD_MS = 10_000;
+/** Nor does anybody wait long for a renewal while the old token is still good. */
+const EARLY_PATIENCE_MS = 1500;
 /** A caller waits no longer than for any other provider call; the refresh itself goes on and keeps what it gets. */
 const PATIENCE_MS = 5000;
 /** Longer than a refresh can take, so that its lock outlives it; short enough that a crash is soon forgotten. */
@@ -62,7 +64,7 @@ export class TokenRefresher implements BeforeApplicationShutdown {
     const early = EARLY_MS + Math.random() * EARLY_JITTER_MS;
     if (livesFor(tokens) > early) return tokens;
     try {
-      return await this.renew(account);
+      return await this.renew(account, livesFor(tokens) > STILL_GOOD_MS ? EARLY_PATIENCE_MS : PATIENCE_MS);
     } catch (error) {
       if (error instanceof OAuthError && livesFor(tokens) > STILL_GOOD_MS) return tokens;
       throw error;
@@ -74,7 +76,7 @@ export class TokenRefresher implements BeforeApplicationShutdown {
    *
    * @throws ReconnectRequiredError when the grant is dead; OAuthError when the provider cannot be asked
    */
-  async renew(account: OAuthAccount): Promise<TokenSet> {
+  async renew(account: OAuthAccount, patienceMs = PATIENCE_MS): Promise<TokenSet> {
     // Keyed by the token set, not the account: who has newer ones must not be given the result for older ones.
     const key = `${account.id} ${account.tokensVersion}`;
     let flight = this.#flights.get(key);
@@ -82,7 +84,7 @@ export class TokenRefresher implements BeforeApplicationShutdown {
       flight = this.#renewOrWait(account).finally(() => this.#flights.delete(key));
       this.#flights.set(key, flight);
     }
-    return withPatience(flight);
+    return withPatience(flight, patienceMs);
   }
 
   async #renewOrWait(seen: OAuthAccount): Promise<TokenSet> {
@@ -188,10 +190,10 @@ function tookTooLong(message: string): OAuthError {
 }
 
 /** The caller's answer comes in time, whatever becomes of the work. */
-async function withPatience<Result>(work: Promise<Result>): Promise<Result> {
+async function withPatience<Result>(work: Promise<Result>, patienceMs: number): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tookTooLong('the refresh takes too long to wait for')), PATIENCE_MS);
+    timer = setTimeout(() => reject(tookTooLong('the refresh takes too long to wait for')), patienceMs);
   });
   work.catch(() => undefined);
   return Promise.race([work, patience]).finally(() => clearTimeout(timer));

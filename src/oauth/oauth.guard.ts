@@ -89,6 +89,7 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
         provider: provider.id,
         intent: 'sign_in',
         returnTo: returnToPath(sent.returnTo, this.registry.baseUrl, this.registry.signInRoutes),
+        askedScopes: [...ask],
         neededScopes: [...needed],
       });
       const parameters = await this.#authorizationParameters(provider, draft);

@@ -26,6 +26,8 @@ export type StrategyRequest =
       readonly deadline: AbortSignal;
     };
 
+type CallbackRequest = Extract<StrategyRequest, { leg: 'callback' }>;
+
 export type StrategyOutcome = { readonly location: string } | { readonly authorization: Authorization };
 
 declare global {
@@ -91,8 +93,8 @@ export class Strategies {
   }
 
   #harden(strategy: StrategySeam, provider: ConfiguredProvider): void {
-    const exchange = (parameters: Record<string, string>, deadline: AbortSignal) =>
-      this.tokenEndpoint.exchange(provider, parameters, deadline);
+    const exchange = (parameters: Record<string, string>, { attempt, deadline }: CallbackRequest) =>
+      this.tokenEndpoint.exchange(provider, parameters, [...provider.scopes, ...attempt.askedScopes], deadline);
     // Our errors already say what happened; the strategy would wrap them and lose the code.
     strategy._createOAuthError = (_message, error) => error;
 
@@ -110,7 +112,7 @@ export class Strategies {
         this.authorizationParams = () => ({ ...asked.parameters });
       } else {
         oauth2.getOAuthAccessToken = (code, parameters, done) => {
-          exchange({ ...parameters, code }, asked.deadline).then(
+          exchange({ ...parameters, code }, asked).then(
             (answer) => done(null, answer.accessToken, answer.refreshToken, answer),
             (error: unknown) => done(error),
           );

@@ -67,14 +67,7 @@ export class ProviderHttp implements OnApplicationShutdown {
 
   /** @throws OAuthError `provider_unreachable`, `provider_timeout`, `provider_answer_invalid` */
   async get(address: string, call: ProviderCall): Promise<ProviderAnswer> {
-    const send = () => this.send(address, { ...call, method: 'GET' });
-    try {
-      return await send();
-    } catch (error) {
-      // RFC 9110 §9.2.2: a safe request on a kept connection that the other side has just closed may be repeated.
-      if (!wasReset(error) || call.signal?.aborted) throw error;
-      return send();
-    }
+    return this.send(address, { ...call, method: 'GET' });
   }
 
   /** Sends a form (RFC 6749 §4.1.3). Never repeated. Errors as with `get`. */
@@ -99,6 +92,16 @@ export class ProviderHttp implements OnApplicationShutdown {
 
   /** The answer as it came; a redirect is not followed. Errors as with `get`. */
   async sendRaw(address: string, request: ProviderRequest): Promise<RawAnswer> {
+    try {
+      return await this.#sendOnce(address, request);
+    } catch (error) {
+      // RFC 9110 §9.2.2: a safe request on a kept connection that the other side has just closed may be repeated.
+      if (request.method !== 'GET' || !wasReset(error) || request.signal?.aborted) throw error;
+      return this.#sendOnce(address, request);
+    }
+  }
+
+  async #sendOnce(address: string, request: ProviderRequest): Promise<RawAnswer> {
     const { step, method, headers, body, signal, limitMs = CALL_LIMIT_MS, limitBytes = ANSWER_LIMIT_BYTES } = request;
     const ownLimit = AbortSignal.timeout(limitMs);
     const limit = signal ? AbortSignal.any([signal, ownLimit]) : ownLimit;
@@ -114,7 +117,9 @@ export class ProviderHttp implements OnApplicationShutdown {
         response.body.on('error', () => undefined).destroy();
         throw refused(step, 'answered with too many bytes');
       };
-      if (Number(response.headers['content-length'] ?? 0) > limitBytes) tooLarge();
+      // RFC 9110 §8.6: there it is the length of a body that does not come.
+      const bodiless = method === 'HEAD' || response.statusCode === 304;
+      if (!bodiless && Number(response.headers['content-length'] ?? 0) > limitBytes) tooLarge();
       const chunks: Buffer[] = [];
       let received = 0;
       for await (const chunk of response.body as AsyncIterable<Buffer>) {

@@ -6,6 +6,7 @@
  */
 import type { Strategy } from 'passport';
 import type { ProviderSettings } from '../config/config.js';
+import { isLoopback } from '../config/web-address.js';
 import type { Step } from './oauth.errors.js';
 import type { ProviderHttp } from './provider-http.js';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
@@ -136,11 +137,19 @@ export function defineProvider<Claims>(provider: OAuthProvider<Claims>): OAuthPr
     }
   }
   for (const origin of provider.apiOrigins ?? []) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+    if (!isOrigin(origin)) {
       throw new TypeError(
         `Provider "${provider.id}": "${origin}" in apiOrigins is not an origin like https://api.example.com.`,
       );
     }
   }
   return Object.freeze(provider);
+}
+
+/** In the spelling of a browser, without a wildcard; over plain http a token goes to this machine alone. */
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { origin, protocol, hostname } = new URL(text);
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
+  return origin === text && isSafe && !hostname.includes('*');
 }

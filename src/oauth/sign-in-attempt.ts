@@ -26,7 +26,9 @@ const sealedAttempt = z.object({
   intent: z.enum(['sign_in', 'link']),
   returnTo: z.string(),
   startedAtMs: z.number(),
-  /** Scopes that must come of this attempt, beside the provider's usual ones. */
+  /** Scopes that are asked for beside the provider's usual ones. */
+  askedScopes: z.array(z.string()).default([]),
+  /** Those of them that must come of this attempt. */
   neededScopes: z.array(z.string()).default([]),
 });
 
@@ -37,7 +39,7 @@ export type SignInAttempt = Readonly<z.infer<typeof sealedAttempt>>;
 export type AttemptDraft = Omit<SignInAttempt, 'codeVerifier'>;
 
 export function draftAttempt(
-  begun: Pick<SignInAttempt, 'provider' | 'intent' | 'returnTo' | 'neededScopes'>,
+  begun: Pick<SignInAttempt, 'provider' | 'intent' | 'returnTo' | 'askedScopes' | 'neededScopes'>,
 ): AttemptDraft {
   return { ...begun, state: randomToken(), nonce: randomToken(), startedAtMs: Date.now() };
 }

@@ -66,14 +66,16 @@ export class TokenEndpoint {
    * Exchanges an authorization code (RFC 6749 §4.1.3).
    *
    * @param parameters `code`, `redirect_uri`, `code_verifier` and `grant_type`, as Passport puts them together
+   * @param askedScopes what an answer without a scope has granted
    * @throws OAuthError
    */
   async exchange(
     provider: ConfiguredProvider,
     parameters: Readonly<Record<string, string>>,
+    askedScopes: readonly string[],
     signal?: AbortSignal,
   ): Promise<TokenAnswer> {
-    return this.#request(provider, parameters, provider.scopes, { signal });
+    return this.#request(provider, parameters, [...new Set(askedScopes)], { signal });
   }
 
   /**

@@ -53,7 +53,7 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
   ),
   access_denied: text(
     'You said no',
-    'You chose not to let us know who you are.',
+    'You did not give the permission that was asked for.',
     'Nothing was stored. You can begin again whenever you like.',
   ),
   code_rejected: text('The provider did not accept it', 'The provider no longer accepts this sign-in.', START_AGAIN),
@@ -104,8 +104,8 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
   ),
   reconnect_required: text(
     'Connect again',
-    'The permission you once gave has ended.',
-    'Sign in with the provider again to renew it.',
+    'Your permission to ask the provider has ended, or was never given.',
+    'Sign in with the provider to give it.',
   ),
   last_account: text(
     'Your only way in',

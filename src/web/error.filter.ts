@@ -41,7 +41,7 @@ export class ErrorFilter implements ExceptionFilter {
     const response = host.switchToHttp().getResponse<Response>();
     const problem = problemOf(error);
     const reference = referenceOf(request);
-    // A failed callback has its line already, from the room that knows the step.
+    // A failed callback has its line already, from the room that knows the step; a failed call as the user has not.
     const told = error instanceof OAuthError && isCallback(request);
     if (problem.status >= 500 && !told) this.#log(error, problem, reference);
     if (response.headersSent) {
@@ -119,9 +119,9 @@ function isCallback(request: Request): boolean {
   return /^\/[^/]+\/authorized$/.test(request.path);
 }
 
-/** The page a person comes back to; an act is theirs to repeat. */
-function pageOf({ method, originalUrl }: Request): string {
-  return method === 'GET' ? originalUrl : '/';
+/** The page a person comes back to. An act is theirs to repeat, and what the API answers is no page. */
+function pageOf({ method, originalUrl, path }: Request): string {
+  return method === 'GET' && !/^\/api(\/|$)/.test(path) ? originalUrl : '/';
 }
 
 /** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 
-export type Endpoint = 'discovery' | 'jwks' | 'authorize' | 'token' | 'userinfo' | 'revoke';
+export type Endpoint = 'discovery' | 'jwks' | 'authorize' | 'token' | 'userinfo' | 'revoke' | 'api';
 
 export interface ReceivedRequest {
   readonly at: Date;
@@ -15,6 +15,8 @@ export interface ReceivedRequest {
   /** The fields of a form; undefined until the body has come, and for anything else. */
   body: Readonly<Record<string, string>> | undefined;
   rawBody: string;
+  /** The body as it came. */
+  bytes: Buffer;
 }
 
 /** A shorter value, made up by a test, would be found by accident. */

@@ -6,6 +6,7 @@
  *   POST /token        authorization_code with PKCE, refresh_token                               (provider-grants)
  *   GET  /userinfo     Bearer header only
  *   POST /revoke
+ *   any  /api/…, /calendar/…    Bearer header only; says what it was sent
  *
  * Faults of the wire are in provider-faults, lies of the id_token in provider-id-token. A second listener plays
  * the places that nobody must ever contact. Knows nothing of the house that is tested.
@@ -66,6 +67,8 @@ const PATHS: Readonly<Record<string, Endpoint>> = {
   '/userinfo': 'userinfo',
   '/revoke': 'revoke',
 };
+/** Where its API is, of which every path is good. */
+const API_PATH = /^\/(api|calendar)\//;
 const METHODS: Readonly<Record<Endpoint, readonly string[]>> = {
   discovery: ['GET'],
   jwks: ['GET'],
@@ -73,6 +76,7 @@ const METHODS: Readonly<Record<Endpoint, readonly string[]>> = {
   token: ['POST'],
   userinfo: ['GET', 'POST'],
   revoke: ['POST'],
+  api: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
 };
 
 const ACCESS_TOKEN_LIFETIME_IN_SECONDS = 3600;
@@ -316,6 +320,11 @@ export class TestProvider {
     return this.#ledger.canaries;
   }
 
+  /** Origin of the listener that nobody must contact; who does is counted. */
+  get elsewhere(): string {
+    return this.listeners.elsewhere.origin;
+  }
+
   /** How often somebody followed a redirect of ours. */
   get redirectTargetHits(): number {
     return this.#redirectTargetHits;
@@ -386,6 +395,8 @@ export class TestProvider {
           return { status: 200, body: this.#userinfo(received) };
         case 'revoke':
           return this.#revoke(received);
+        case 'api':
+          return { status: 200, body: this.#echo(received) };
       }
     } catch (error) {
       if (error instanceof Refusal) return error.answer;
@@ -508,12 +519,24 @@ export class TestProvider {
     return found;
   }
 
-  /** RFC 6750 §2.1; the other two ways are not offered. */
-  #userinfo({ headers }: ReceivedRequest): Claims {
+  #userinfo(received: ReceivedRequest): Claims {
+    return this.#claimsOf(this.#consentOf(received));
+  }
+
+  /** What came, the token left out: an API does not repeat it. The body in base64. */
+  #echo(received: ReceivedRequest): Claims {
+    const { person, scopes } = this.#consentOf(received);
+    const { method, path, query, bytes } = received;
+    const headers = { ...received.headers, authorization: undefined };
+    return { person, scopes, method, path, query, headers, body: bytes.toString('base64') };
+  }
+
+  /** RFC 6750 §2.1; the other two ways are not offered. @throws Refusal */
+  #consentOf({ headers }: ReceivedRequest): Consent {
     const accessToken = /^Bearer ([\x21-\x7e]+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
     const consent = this.#grants.consentOf(accessToken);
     if (!consent) throw new Refusal('invalid_token', 401, { 'www-authenticate': 'Bearer error="invalid_token"' });
-    return this.#claimsOf(consent);
+    return consent;
   }
 
   /** RFC 7009 §2; as at Google the client may stay unnamed, but not lie. */
@@ -611,12 +634,13 @@ function receive(request: IncomingMessage, address: URL): ReceivedRequest {
     headers: request.headers,
     body: undefined,
     rawBody: '',
+    bytes: Buffer.alloc(0),
   };
 }
 
 /** An issuer with a path has its metadata below that path. */
 function endpointAt(path: string): Endpoint | undefined {
-  return PATHS[path.endsWith(DISCOVERY_PATH) ? DISCOVERY_PATH : path];
+  return API_PATH.test(path) ? 'api' : PATHS[path.endsWith(DISCOVERY_PATH) ? DISCOVERY_PATH : path];
 }
 
 async function readBody(request: IncomingMessage, received: ReceivedRequest): Promise<void> {
@@ -627,7 +651,8 @@ async function readBody(request: IncomingMessage, received: ReceivedRequest): Pr
     if (byteCount > BODY_LIMIT_BYTES) throw new Error(`a request body of more than ${BODY_LIMIT_BYTES} bytes`);
     chunks.push(chunk);
   }
-  received.rawBody = Buffer.concat(chunks).toString();
+  received.bytes = Buffer.concat(chunks);
+  received.rawBody = received.bytes.toString();
   if (/^application\/x-www-form-urlencoded\b/.test(request.headers['content-type'] ?? '')) {
     received.body = Object.fromEntries(new URLSearchParams(received.rawBody));
   }
