@@ -153,12 +153,13 @@ describe('keys that several sign-ins wait for', () => {
       code_challenge_method: 'S256',
     });
     const callback = new URL(provider.authorize(`${authorization_endpoint}?${request.toString()}`, { as: 'ada' }));
-    const { idToken = '' } = await new TokenEndpoint(http).exchange(known, {
+    const parameters = {
       grant_type: 'authorization_code',
       code: callback.searchParams.get('code') ?? '',
       redirect_uri: known.redirectUri,
       code_verifier: verifier,
-    });
+    };
+    const { idToken = '' } = await new TokenEndpoint(http).exchange(known, parameters, ['openid']);
     return { idToken, nonce };
   }
 });

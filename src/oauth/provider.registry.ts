@@ -114,7 +114,7 @@ export class ProviderRegistry implements OnApplicationBootstrap {
     if (!settings) return undefined;
     // Named by the operator or in the provider's file, in contrast to what discovery will tell.
     const named = Object.values({ ...provider.endpoints, ...settings.endpoints, issuer: settings.issuer });
-    this.http.trust(named.filter((address) => address !== undefined));
+    this.http.trust([...named.filter((address) => address !== undefined), ...(provider.apiOrigins ?? [])]);
     const configured = new ConfiguredProvider(provider, settings, this.http, this.config.baseUrl);
     this.#providers.set(provider.id, configured);
     return configured;
