@@ -10,16 +10,18 @@ import { commandsNaming, untilNothingNames } from './support/system-processes.js
 const [ADA, GRACE, AUGUSTA] = ['Ada Lovelace', 'Grace Hopper', 'Augusta King'];
 
 describeInBrowser('the first run of the README, in a browser', () => {
-  const folder = makeDataFolder();
+  let folder: string;
   let gatehouse: GatehouseProcess;
   let browser: Browser;
   let contexts: BrowserContext[] = [];
   /** Answers of 5xx that a browser has got. */
   const failures: string[] = [];
   /** How to stop what has been started, so that a browser that does not start leaves no test run hanging. */
-  const started: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  const started: (() => unknown)[] = [];
 
   beforeAll(async () => {
+    folder = makeDataFolder();
+    started.push(() => rmSync(folder, { recursive: true, force: true }));
     gatehouse = await startWithNpm({ PORT: '0', DATA_DIR: folder });
     started.push(() => gatehouse.stop());
     browser = await launchChromium();
@@ -29,7 +31,7 @@ describeInBrowser('the first run of the README, in a browser', () => {
   afterEach(async () => {
     await Promise.all(contexts.map((context) => context.close()));
     contexts = [];
-    expect(failures).toEqual([]);
+    expect(failures.splice(0)).toEqual([]);
   });
 
   afterAll(async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -10,6 +10,8 @@ export default async function globalSetup() {
   let url = process.env.TEST_DATABASE_URL;
   if (!url) {
     const folder = mkdtempSync(join(tmpdir(), 'gatehouse-test-'));
+    // Under root Postgres runs as another user: it would lie in /var/tmp and stay there after the run.
+    chmodSync(folder, 0o755);
     globalThis.testPostgres = await startEmbeddedPostgres({
       folder: join(folder, 'postgres'),
       noSync: true,

@@ -17,7 +17,7 @@ export interface GatehouseProcess {
   kill(): Promise<void>;
 }
 
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 30_000;
 
 /** Runs the build with these settings and nothing else of our environment. Never reads a `.env` of the checkout. */
 export function spawnGatehouse(environment: Record<string, string>): { child: ChildProcess; output: () => string } {
