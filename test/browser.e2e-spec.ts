@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller, Get, Module } from '@nestjs/common';
 import { mkdir, readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { RequireScopes } from '../src/gatehouse.js';
 import { PEOPLE } from '../src/stand-in/people.js';
 import { startApp, type TestApp } from './support/app.js';
 import { describeInBrowser, launchChromium } from './support/chromium.js';
@@ -82,10 +84,32 @@ async function isRefusedAsAugusta(page: Page): Promise<void> {
   await signIn(page, AUGUSTA);
 }
 
+@Controller('calendar')
+class CalendarController {
+  @Get()
+  @RequireScopes('google', 'profile')
+  calendar() {
+    return '<!doctype html><title>Calendar</title><link rel=icon href=/assets/icon.svg><h1>The calendar</h1>';
+  }
+}
+
+@Module({ controllers: [CalendarController] })
+class CalendarModule {}
+
+/** Signs in and then loses what was granted, as when the person takes it back at the provider. */
+async function loseGrant(page: Page, name: string): Promise<void> {
+  await signIn(page, name);
+  await database.query(
+    `UPDATE oauth_accounts SET health = 'needs_reconnect', health_reason = 'grant_rejected' WHERE name = $1`,
+    [name],
+  );
+}
+
 /** Every page there is, by the way a person gets to it. */
 const WAYS: [name: string, title: string, go: (page: Page) => Promise<unknown>][] = [
   ['home-signed-out', 'Who goes there?', (page) => page.goto('/')],
   ['home-signed-in', `Welcome, ${ADA}`, (page) => signIn(page, ADA)],
+  ['home-reconnect', `Welcome, ${ADA}`, (page) => loseGrant(page, ADA).then(() => page.goto('/'))],
   ['home-no-email', 'Welcome, Sor Juana Inés de la Cruz', (page) => signIn(page, 'Sor Juana')],
   ['chooser', 'Sign in', (page) => page.goto('/login?returnTo=/')],
   ['sign-out', 'Leaving?', (page) => signIn(page, ADA).then(() => page.goto('/logout'))],
@@ -95,6 +119,7 @@ const WAYS: [name: string, title: string, go: (page: Page) => Promise<unknown>][
   ['error-404', 'Nothing here', (page) => page.goto('/nothing/at/this/address')],
   ['error-403', 'You said no', (page) => signIn(page, NO)],
   ['error-409', 'You have been here another way', isRefusedAsAugusta],
+  ['error-reconnect', 'Connect again', (page) => loseGrant(page, ADA).then(() => page.goto('/calendar?week=7'))],
 ];
 
 describeInBrowser('in a browser', () => {
@@ -103,11 +128,12 @@ describeInBrowser('in a browser', () => {
     started.push(() => browser.close());
     database = await createDatabase();
     started.push(() => database.drop());
-    app = await startApp(database.url, {
+    const settings = {
       RATE_LIMIT_SIGN_INS_PER_MINUTE: '0',
       // The pictures show the address that a reader will have.
       ...(TAKES_PICTURES ? { PORT: '3000' } : {}),
-    });
+    };
+    app = await startApp(database.url, settings, [CalendarModule]);
     started.push(() => app.close());
     axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     otherSite = createServer(({ url = '' }, response) => {
@@ -236,6 +262,28 @@ describeInBrowser('in a browser', () => {
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: 'Who goes there?' }).waitFor();
       expect(await me(page)).toBe(401);
+    });
+  });
+
+  describe('a grant that has ended', () => {
+    it('is renewed from the start page by its button', async () => {
+      const page = await visitor();
+      await loseGrant(page, ADA);
+      await page.goto('/');
+      expect(await text(page)).toContain('Your account needs to be reconnected.');
+      await page.getByRole('link', { name: 'Reconnect Google' }).click();
+      await choose(page, ADA);
+      expect(await text(page)).toContain('/stand-in/userinfo');
+    });
+
+    it('is renewed from a page that needs it, which then is there', async () => {
+      const page = await visitor();
+      await loseGrant(page, ADA);
+      await page.goto('/calendar?week=7');
+      expect(await text(page)).toContain('reconnect_required');
+      await page.getByRole('link', { name: 'Connect again' }).click();
+      await choose(page, ADA);
+      expect([page.url(), await text(page)]).toEqual([`${app.url}/calendar?week=7`, 'The calendar']);
     });
   });
 
