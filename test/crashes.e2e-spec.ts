@@ -43,7 +43,7 @@ beforeAll(async () => {
   };
   survivor = await started();
   await restart();
-}, 60_000);
+}, 240_000);
 
 beforeEach(async () => {
   provider.reset();
@@ -290,7 +290,7 @@ describe('a process that is killed during a sign-in', () => {
       await restart();
     }
     await expectSignInsOf(everybody, victim);
-  }, 60_000);
+  }, 240_000);
 
   /** Who was answered is signed in. Who was not tries the same address again, and gets in or is told the way on. */
   async function expectNothingPromisedIsLost(

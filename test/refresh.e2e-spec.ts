@@ -104,7 +104,7 @@ describe('an access token that has ended when 200 requests to two processes need
       expect(pages.filter((page) => page.includes(LIVE))).toHaveLength(CALLS);
       expect(refreshes()).toHaveLength(1);
     }
-  }, 180_000);
+  }, 400_000);
 });
 
 describe('a provider that answers a refresh late', () => {

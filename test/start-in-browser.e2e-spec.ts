@@ -26,7 +26,7 @@ describeInBrowser('the first run of the README, in a browser', () => {
     started.push(() => gatehouse.stop());
     browser = await launchChromium();
     started.push(() => browser.close());
-  }, 60_000);
+  }, 180_000);
 
   afterEach(async () => {
     await Promise.all(contexts.map((context) => context.close()));
