@@ -30,7 +30,7 @@ class CalendarController {
   }
 
   @Get('several')
-  @RequireScopes('google', 'calendar', 'tasks')
+  @RequireScopes('google', 'tasks', 'people')
   several() {
     return 'both';
   }
@@ -160,7 +160,7 @@ describe('a page that needs a permission', () => {
     const somebody = await signIn();
     await consentTo('/calendar', somebody);
     const { away } = await sentOn(somebody.browser, '/several');
-    expect(scopesOf(away)).toEqual([...USUAL, 'calendar', 'tasks']);
+    expect(scopesOf(away)).toEqual([...USUAL, 'calendar', 'tasks', 'people']);
     await page(somebody.browser, provider.authorize(away, { as: somebody.as }));
     for (const path of ['/several', '/calendar']) expect((await page(somebody.browser, path)).status).toBe(200);
   });
@@ -168,14 +168,14 @@ describe('a page that needs a permission', () => {
   it('needs what its controller and each of its own decorators say', async () => {
     const somebody = await signIn();
     const asked: (string | undefined)[] = [];
-    for (;;) {
-      const { status, location } = await page(somebody.browser, '/tasks');
-      if (status === 200) break;
+    for (let visit = 1; visit <= 3; visit++) {
+      const { location } = await page(somebody.browser, '/tasks');
       const { location: away } = await page(somebody.browser, location);
       asked.push(scopesOf(away)?.at(-1));
       await page(somebody.browser, provider.authorize(away, { as: somebody.as }));
     }
     expect(asked.sort()).toEqual(['calendar', 'people', 'tasks']);
+    expect((await page(somebody.browser, '/tasks')).status).toBe(200);
   });
 
   it('takes a token answer without a scope for all that was asked (RFC 6749 §5.1)', async () => {
