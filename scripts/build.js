@@ -1,4 +1,4 @@
-/** Builds `src` into `dist` when there is no build or a source file is newer. */
+/** Builds `src` into `dist` when there is no build or a source file is newer. What it says goes to stderr. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,13 +8,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export function buildIfNeeded() {
   const sources = readdirSync(`${root}src`, { recursive: true }).map((file) => statSync(`${root}src/${file}`).mtimeMs);
   if (builtAt() >= Math.max(...sources)) return;
-  console.log('Building ...');
+  console.error('Building ...');
   if (!existsSync(`${root}node_modules`)) {
     console.error('The packages are not installed. Run: npm ci');
     process.exit(1);
   }
   const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
-  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(status ?? 1);
 }
 

@@ -1,15 +1,12 @@
 import { createServer, type Server } from 'node:http';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
-import { type Config, ConfigurationError, type Environment, loadConfig } from './config/config.js';
+import { type Config, ConfigurationError, loadConfig } from './config/config.js';
+import { readEnvironment } from './config/environment.js';
+import { lastWords, PlainError } from './config/plain-error.js';
 
 /** Longer than the longest sign-in (8 s): whoever is on the way in gets in. */
 const STOP_LIMIT_MS = 10_000;
 const PROVIDERS_BUILT_IN = ['google'];
-
-/** A sentence for the person at the terminal, and the end. */
-class StartError extends Error {}
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
@@ -60,17 +57,6 @@ async function main(): Promise<void> {
   }
 }
 
-/** The process's environment over the file `.env` of the working directory. */
-function readEnvironment(): Environment {
-  let file = '';
-  try {
-    file = readFileSync('.env', 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new StartError('The file .env cannot be read.');
-  }
-  return { ...parseEnv(file), ...process.env };
-}
-
 /** Takes the port first, so that a taken one is told before a database is started. Until then: come back in a moment. */
 async function listen({ host, port }: Config): Promise<Server> {
   const server = createServer((_request, response) => {
@@ -80,7 +66,7 @@ async function listen({ host, port }: Config): Promise<Server> {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const reason =
         error.code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be used (${error.code ?? ''})`;
-      reject(new StartError(`Port ${port} on ${host} ${reason}. Set PORT to another one, or PORT=0 for a free one.`));
+      reject(new PlainError(`Port ${port} on ${host} ${reason}. Set PORT to another one, or PORT=0 for a free one.`));
     });
     server.listen(port, host, () => resolve(server));
   });
@@ -126,15 +112,6 @@ main().catch(fail);
 
 /** The last word of a process that could not start or stop: a sentence, and an exit code that says so. */
 function fail(error: unknown): never {
-  const known = error instanceof ConfigurationError || error instanceof StartError || hasPlainMessage(error);
-  const text = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`\n${known ? text : `Gatehouse failed: ${text}`}\n\n`);
+  process.stderr.write(`\n${lastWords(error)}\n\n`);
   process.exit(1);
-}
-
-/** Errors of lower rooms whose message was written for the person at the terminal. */
-function hasPlainMessage(error: unknown): boolean {
-  return (
-    error instanceof Error && /^(DatabaseUnreachableError|EmbeddedPostgresError|ConfigurationError)$/.test(error.name)
-  );
 }

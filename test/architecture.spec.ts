@@ -80,7 +80,7 @@ describe('the house', () => {
   // The programs of the embedded Postgres are given an environment of their own, made from ours.
   it('reads the environment in one place', () => {
     const readers = files.filter((file) => withoutComments(file).includes('process.env'));
-    expect(readers.map((file) => relative(SRC, file)).sort()).toEqual(['database/postgres-user.ts', 'main.ts']);
+    expect(readers.map((file) => relative(SRC, file)).sort()).toEqual(['config/environment.ts', 'database/postgres-user.ts']);
   });
 
   it('opens stored tokens in one place', () => {

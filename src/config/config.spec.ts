@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigurationError, type Environment, loadConfig } from './config.js';
+import { ConfigurationError, loadConfig, loadDatabaseConfig, loadSealedDatabaseConfig } from './config.js';
+import type { Environment } from './environment.js';
 
 const KEY = `k1:${randomBytes(32).toString('base64')}`;
 const PRODUCTION = {
@@ -130,5 +131,23 @@ describe('loadConfig', () => {
 
   it('takes an empty variable as not set', () => {
     expect(loadConfig({ ...DEVELOPMENT, PORT: '', GOOGLE_CLIENT_ID: '' }, ['google']).port).toBe(3000);
+  });
+});
+
+describe('what a command needs', () => {
+  it('is the database alone, whatever else is missing or wrong', () => {
+    const environment = { ...PRODUCTION, BASE_URL: 'nonsense', PORT: 'x', GOOGLE_CLIENT_ID: '', SECRET_KEYS: '' };
+    expect(loadDatabaseConfig(environment).databaseUrl).toBe(PRODUCTION.DATABASE_URL);
+  });
+
+  it('is the database and the keys where something sealed is opened', () => {
+    const { databaseUrl, secretKeys } = loadSealedDatabaseConfig({ ...PRODUCTION, BASE_URL: '' });
+    expect([databaseUrl, secretKeys.map(({ id }) => id)]).toEqual([PRODUCTION.DATABASE_URL, ['k1']]);
+  });
+
+  it('is told by name and at once when it is missing in production', () => {
+    const load = () => loadSealedDatabaseConfig({ NODE_ENV: 'production' });
+    expect(load).toThrow(ConfigurationError);
+    expect(load).toThrow(/DATABASE_URL .*\n.*SECRET_KEYS /);
   });
 });

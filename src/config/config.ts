@@ -6,10 +6,10 @@ import { resolve } from 'node:path';
 import { BlockList } from 'node:net';
 import { z } from 'zod';
 import { developmentKey } from './development-key.js';
+import type { Environment } from './environment.js';
+import { PlainError } from './plain-error.js';
 import { parseSecretKeys, type SecretKey } from './secret-keys.js';
 import { isLoopback, webAddress } from './web-address.js';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Config {
   readonly production: boolean;
@@ -42,6 +42,11 @@ export interface Config {
   provider(id: string, ownSettings?: readonly string[]): ProviderSettings | undefined;
 }
 
+/** Where the data lies: all that a command needs which serves nobody. */
+export type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDir'>;
+/** The same, with the keys that open what is sealed there. */
+export type SealedDatabaseConfig = DatabaseConfig & Pick<Config, 'secretKeys'>;
+
 /** The `<ID>_…` settings of one provider. */
 export interface ProviderSettings {
   readonly clientId: string;
@@ -61,7 +66,7 @@ export interface Problem {
 }
 
 /** Why Gatehouse does not start. The message is made for the person at the terminal. */
-export class ConfigurationError extends Error {
+export class ConfigurationError extends PlainError {
   override readonly name = 'ConfigurationError';
 
   constructor(readonly problems: readonly Problem[]) {
@@ -194,23 +199,8 @@ type EndpointName = keyof typeof ENDPOINT_SETTINGS;
  * @throws ConfigurationError with every problem
  */
 export function loadConfig(environment: Environment, providerIds: readonly string[]): Config {
-  const problems: Problem[] = [];
-  const complain = (setting: string, message: string) => void problems.push({ setting, message });
-
-  const read = <Name extends SettingName>(name: Name): SettingValue<Name> | undefined => {
-    const text = present(environment, name);
-    if (text === undefined) return undefined;
-    const result = SETTINGS[name].read.safeParse(text);
-    if (!result.success) complain(name, result.error.issues.map((issue) => issue.message).join('; '));
-    return result.data as SettingValue<Name> | undefined;
-  };
-  const required = <Name extends SettingName>(name: Name, advice: string): SettingValue<Name> | undefined => {
-    if (production && present(environment, name) === undefined) complain(name, `is required in production: ${advice}`);
-    return read(name);
-  };
-
-  const nodeEnv = read('NODE_ENV') ?? 'development';
-  const production = nodeEnv === 'production';
+  const given = settingsIn(environment);
+  const { production, problems, complain, read, required } = given;
   const insecureTransport = read('OAUTH_INSECURE_TRANSPORT') === '1';
   const httpAllowedAt = (address: URL) =>
     production ? insecureTransport && isLoopback(address.hostname) : insecureTransport || isLoopback(address.hostname);
@@ -229,13 +219,8 @@ export function loadConfig(environment: Environment, providerIds: readonly strin
     complain('BASE_URL', 'must be an origin: scheme, host and port, without a path');
   }
 
-  const dataDir = resolve(read('DATA_DIR') ?? '.data');
-  const databaseUrl = required('DATABASE_URL', 'postgres://user:password@host:5432/database');
-  const declaredKeys = required(
-    'SECRET_KEYS',
-    'id:base64 of 32 random bytes, for example from: openssl rand -base64 32',
-  );
-  if (declaredKeys && 'problem' in declaredKeys) complain('SECRET_KEYS', declaredKeys.problem);
+  const database = readDatabase(given);
+  const declaredKeys = readKeys(given);
 
   const trustProxy = read('TRUST_PROXY');
   if (trustProxy && typeof trustProxy === 'object' && 'problem' in trustProxy)
@@ -279,9 +264,8 @@ export function loadConfig(environment: Environment, providerIds: readonly strin
     port,
     baseUrl: baseAddress.origin,
     https: baseAddress.protocol === 'https:',
-    databaseUrl,
-    dataDir,
-    secretKeys: declaredKeys && 'keys' in declaredKeys ? declaredKeys.keys : [developmentKey(dataDir)],
+    ...database,
+    secretKeys: declaredKeys ?? [developmentKey(database.dataDir)],
     trustProxy:
       trustProxy && typeof trustProxy === 'object' && 'ranges' in trustProxy
         ? trustProxy.ranges
@@ -294,6 +278,63 @@ export function loadConfig(environment: Environment, providerIds: readonly strin
       return provider;
     },
   });
+}
+
+/** Reads what leads to the database and leaves everything else unread. @throws ConfigurationError with every problem */
+export function loadDatabaseConfig(environment: Environment): DatabaseConfig {
+  const given = settingsIn(environment);
+  const database = readDatabase(given);
+  if (given.problems.length > 0) throw new ConfigurationError(given.problems);
+  return database;
+}
+
+/** Reads what leads to the database and opens what is sealed in it. @throws ConfigurationError with every problem */
+export function loadSealedDatabaseConfig(environment: Environment): SealedDatabaseConfig {
+  const given = settingsIn(environment);
+  const database = readDatabase(given);
+  const declaredKeys = readKeys(given);
+  if (given.problems.length > 0) throw new ConfigurationError(given.problems);
+  return { ...database, secretKeys: declaredKeys ?? [developmentKey(database.dataDir)] };
+}
+
+/** The ways to read a setting, and what was found wrong on them. */
+interface Settings {
+  readonly production: boolean;
+  readonly problems: readonly Problem[];
+  readonly complain: (setting: string, message: string) => void;
+  readonly read: <Name extends SettingName>(name: Name) => SettingValue<Name> | undefined;
+  /** The same, and in production it may not be missing. */
+  readonly required: <Name extends SettingName>(name: Name, advice: string) => SettingValue<Name> | undefined;
+}
+
+function settingsIn(environment: Environment): Settings {
+  const problems: Problem[] = [];
+  const complain = (setting: string, message: string) => void problems.push({ setting, message });
+  const read = <Name extends SettingName>(name: Name): SettingValue<Name> | undefined => {
+    const text = present(environment, name);
+    if (text === undefined) return undefined;
+    const result = SETTINGS[name].read.safeParse(text);
+    if (!result.success) complain(name, result.error.issues.map((issue) => issue.message).join('; '));
+    return result.data as SettingValue<Name> | undefined;
+  };
+  const production = read('NODE_ENV') === 'production';
+  const required = <Name extends SettingName>(name: Name, advice: string): SettingValue<Name> | undefined => {
+    if (production && present(environment, name) === undefined) complain(name, `is required in production: ${advice}`);
+    return read(name);
+  };
+  return { production, problems, complain, read, required };
+}
+
+function readDatabase({ read, required }: Settings): DatabaseConfig {
+  const databaseUrl = required('DATABASE_URL', 'postgres://user:password@host:5432/database');
+  return { databaseUrl, dataDir: resolve(read('DATA_DIR') ?? '.data') };
+}
+
+/** @returns undefined where the development key stands in, and where there is a problem */
+function readKeys({ required, complain }: Settings): readonly SecretKey[] | undefined {
+  const declared = required('SECRET_KEYS', 'id:base64 of 32 random bytes, made by: npm run cli -- keys:generate');
+  if (declared && 'problem' in declared) complain('SECRET_KEYS', declared.problem);
+  return declared && 'keys' in declared ? declared.keys : undefined;
 }
 
 /** The prefix of a provider's settings: `hugging-face` reads `HUGGING_FACE_CLIENT_ID`. */

@@ -19,7 +19,7 @@ export function parseSecretKeys(text: string): { keys: readonly SecretKey[] } | 
     const bytes = Buffer.from(encoded, 'base64');
     if (bytes.length !== KEY_BYTES) return { problem: `key "${id}" has ${bytes.length} bytes instead of ${KEY_BYTES}` };
     if (new Set(bytes).size < LEAST_DIFFERENT_BYTES) {
-      return { problem: `key "${id}" is not random; make one with: openssl rand -base64 32` };
+      return { problem: `key "${id}" is not random; make one with: npm run cli -- keys:generate` };
     }
     if (keys.some((key) => key.id === id)) return { problem: `key id "${id}" appears twice` };
     if (keys.some((key) => key.bytes.equals(bytes))) return { problem: `key "${id}" repeats another key` };

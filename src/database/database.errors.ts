@@ -1,5 +1,7 @@
+import { PlainError } from '../config/plain-error.js';
+
 /** No connection at start. The message is made for the person at the terminal and holds no password. */
-export class DatabaseUnreachableError extends Error {
+export class DatabaseUnreachableError extends PlainError {
   override readonly name = 'DatabaseUnreachableError';
 
   constructor(url: string, cause: unknown) {

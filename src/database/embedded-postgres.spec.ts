@@ -7,7 +7,12 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from './embedded-postgres.js';
+import {
+  type EmbeddedPostgres,
+  EmbeddedPostgresError,
+  startEmbeddedPostgres,
+  useEmbeddedPostgres,
+} from './embedded-postgres.js';
 import { nativeFolder, platformPackage } from './postgres-binaries.js';
 
 const ROOM = join(process.cwd(), 'src/database');
@@ -154,6 +159,54 @@ describe('startEmbeddedPostgres', () => {
     await Promise.all([postgres.stop(), postgres.stop()]);
     await postgres.stop();
     await expect(ask(postgres.url, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
+
+describe('useEmbeddedPostgres', () => {
+  it('starts a server where none runs, and ends it', async () => {
+    const folder = join(bench, 'used alone');
+    const used = await useEmbeddedPostgres({ folder, noSync: true });
+    expect(await ask(used.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await used.stop();
+    await expect(ask(used.url, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('joins the server that runs, and leaves it running', async () => {
+    const folder = join(bench, 'used together');
+    const first = await start(folder);
+    const joined = await useEmbeddedPostgres({ folder, noSync: true });
+    expect(joined).toMatchObject({ url: first.url, folder: first.folder });
+    await joined.stop();
+    expect(await ask(first.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('waits for a server that is just starting', async () => {
+    const folder = join(bench, 'used early');
+    await (await start(folder)).stop();
+    const starting = start(folder);
+    while ((await serverOf(folder).catch(() => undefined)) === undefined) await sleep(5);
+    const joined = await useEmbeddedPostgres({ folder, noSync: true });
+    expect(joined.url).toBe((await starting).url);
+  });
+
+  it('makes a database that the running server does not have yet', async () => {
+    const folder = join(bench, 'used for another');
+    await start(folder);
+    const [one, two] = await Promise.all(
+      [1, 2].map(() => useEmbeddedPostgres({ folder, database: 'another', noSync: true })),
+    );
+    expect(await ask(one!.url, 'SELECT current_database() AS database')).toEqual([{ database: 'another' }]);
+    expect(two!.url).toBe(one!.url);
+  });
+
+  it('is not misled by a lock that names some other program', async () => {
+    const folder = join(bench, 'used after a crash');
+    await (await start(folder)).stop();
+    const lock = [process.pid, folder, 1, 5432, '', '127.0.0.1', '', 'ready'].join('\n');
+    await writeFile(join(folder, 'cluster', 'data', 'postmaster.pid'), lock);
+    const used = await useEmbeddedPostgres({ folder, noSync: true });
+    running.push(used);
+    expect(await ask(used.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 });
 
@@ -331,20 +384,20 @@ async function ask(url: string, statements: string): Promise<unknown[]> {
 
 /** A small program that starts Postgres, says where it is, and waits or forgets to stop. */
 async function compile(program: string): Promise<string> {
-  await mkdir(program, { recursive: true });
+  for (const room of ['config', 'database']) await mkdir(join(program, room), { recursive: true });
   await writeFile(join(program, 'package.json'), '{"type":"module"}');
-  const sources = (await readdir(ROOM)).filter((name) => /^(embedded-)?postgres.*\.ts$/.test(name));
-  for (const name of sources.filter((source) => !source.endsWith('.spec.ts'))) {
-    const { code } = await transformFile(join(ROOM, name), {
+  const sources = (await readdir(ROOM)).filter((name) => /^(embedded-)?postgres.*(?<!\.spec)\.ts$/.test(name));
+  for (const source of ['config/plain-error.ts', ...sources.map((name) => `database/${name}`)]) {
+    const { code } = await transformFile(join(ROOM, '..', source), {
       swcrc: false,
       module: { type: 'es6' },
       jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
     });
-    await writeFile(join(program, name.replace(/ts$/, 'js')), code);
+    await writeFile(join(program, source.replace(/ts$/, 'js')), code);
   }
   await writeFile(
     join(program, 'main.js'),
-    `import { startEmbeddedPostgres } from './embedded-postgres.js';
+    `import { startEmbeddedPostgres } from './database/embedded-postgres.js';
      const [folder, then] = process.argv.slice(2);
      const { url } = await startEmbeddedPostgres({ folder });
      console.log(url);

@@ -9,12 +9,13 @@
  *
  * Not here: production. That sets DATABASE_URL.
  */
+import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, DatabaseError, escapeIdentifier } from 'pg';
 import { EmbeddedPostgresError } from './embedded-postgres.errors.js';
 import { findBinaries } from './postgres-binaries.js';
 import { openCluster, placeFolder, ROLE, sweepFolder } from './postgres-cluster.js';
-import { HOST, startServer } from './postgres-server.js';
+import { HOST, portOfRunningServer, startServer } from './postgres-server.js';
 import { postgresUser } from './postgres-user.js';
 
 export { EmbeddedPostgresError };
@@ -54,7 +55,12 @@ const SETTINGS = {
 
 const NO_SYNC_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 
+const DATABASE = 'gatehouse';
 const CONNECT_LIMIT_MS = 10_000;
+
+// SQLSTATE: invalid_catalog_name; duplicate_database, and unique_violation when both come at the same instant.
+const UNKNOWN_DATABASE = '3D000';
+const DATABASE_EXISTS = ['42P04', '23505'];
 
 /**
  * Starts the server and returns when its database answers. Throws an `EmbeddedPostgresError`. A process that ends
@@ -70,8 +76,33 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
+/**
+ * For a command beside a running application: joins the server that runs on this folder, and starts one where none
+ * does. Throws an `EmbeddedPostgresError`. `stop()` ends only what was started here.
+ */
+export async function useEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  return (await joinRunning(options)) ?? startEmbeddedPostgres(options);
+}
+
+async function joinRunning({
+  folder: wanted,
+  database = DATABASE,
+}: EmbeddedPostgresOptions): Promise<EmbeddedPostgres | undefined> {
+  const cluster = join(wanted, 'cluster');
+  const port = await portOfRunningServer(join(cluster, 'data'));
+  if (port === undefined) return undefined;
+  try {
+    const password = await readFile(join(cluster, 'password'), 'utf8');
+    await ensureDatabase(port, password, database);
+    return { url: addressOf(port, password, database), folder: await realpath(wanted), stop: () => Promise.resolve() };
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new EmbeddedPostgresError(`The Postgres that runs in ${wanted} cannot be used (${message}).`, { cause });
+  }
+}
+
 async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  const { folder: wanted, database = 'gatehouse', noSync = false, settings } = options;
+  const { folder: wanted, database = DATABASE, noSync = false, settings } = options;
   const user = await postgresUser(join(wanted, 'cluster', 'data'));
   const { initdb, postgres, major } = await findBinaries(user);
   const folder = await placeFolder(wanted, user);
@@ -90,8 +121,11 @@ async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres
     await server.stop();
     throw error;
   }
-  const url = `postgres://${ROLE}:${password}@${HOST}:${server.port}/${encodeURIComponent(database)}`;
-  return { url, folder, stop: () => server.stop() };
+  return { url: addressOf(server.port, password, database), folder, stop: () => server.stop() };
+}
+
+function addressOf(port: number, password: string, database: string): string {
+  return `postgres://${ROLE}:${password}@${HOST}:${port}/${encodeURIComponent(database)}`;
 }
 
 async function ensureDatabase(port: number, password: string, database: string): Promise<void> {
@@ -99,10 +133,18 @@ async function ensureDatabase(port: number, password: string, database: string):
   try {
     await query({ ...connection, database }, 'SELECT 1');
   } catch (error) {
-    const unknownDatabase = '3D000';
-    if (!(error instanceof DatabaseError) || error.code !== unknownDatabase) throw error;
-    await query({ ...connection, database: 'postgres' }, `CREATE DATABASE ${escapeIdentifier(database)}`);
+    if (codeOf(error) !== UNKNOWN_DATABASE) throw error;
+    await query({ ...connection, database: 'postgres' }, `CREATE DATABASE ${escapeIdentifier(database)}`).catch(
+      (failure: unknown) => {
+        // Whoever started or joined this server at the same moment was faster.
+        if (!DATABASE_EXISTS.includes(codeOf(failure))) throw failure;
+      },
+    );
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof DatabaseError ? (error.code ?? '') : '';
 }
 
 async function query(connection: object, statement: string): Promise<void> {

@@ -94,6 +94,22 @@ export async function startServer(options: ServerOptions): Promise<PostgresServe
 }
 
 /**
+ * The port of the living server of this data folder, once it is ready. Undefined when there is none, or when the one
+ * there is is about to end.
+ */
+export async function portOfRunningServer(data: string): Promise<number | undefined> {
+  const began = Date.now();
+  for (;;) {
+    const lock = await readLock(data);
+    if (lock === undefined || lock.status === 'stopping') return undefined;
+    if (!(await commandOf(lock.pid)).includes('/postgres -D ')) return undefined;
+    if (lock.status === 'ready') return lock.port;
+    if (Date.now() - began > START_LIMIT_MS) return undefined;
+    await sleep(POLL_MS);
+  }
+}
+
+/**
  * Waits for the server of a killed process to end, and throws when it belongs to a living one. Postgres itself
  * refuses a folder in use as well, but takes any process for its own kind: in a container, where numbers repeat, the
  * lock of a killed server would name some other program and hold for ever. So a lock that names one is removed.

@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
-import { type Environment, loadConfig } from '../../src/config/config.js';
+import { loadConfig } from '../../src/config/config.js';
+import type { Environment } from '../../src/config/environment.js';
 import { ADA_ACCOUNT, StandInModule, standInSettings } from '../../src/stand-in/stand-in.module.js';
 
 /** The whole application in this process, on a port of its own. */
