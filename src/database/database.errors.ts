@@ -53,6 +53,11 @@ export function uniqueViolation(error: unknown): string | undefined {
   return (error as { constraint?: string }).constraint ?? '';
 }
 
+/** Whether a table or a column is not there (42P01, 42703): no migration has made it yet. */
+export function isSchemaMissing(error: unknown): boolean {
+  return /^(42P01|42703)$/.test(codeOf(error));
+}
+
 /** Whether the same statement may succeed when it is tried again: serialization failure or deadlock. */
 export function isTransientConflict(error: unknown): boolean {
   return /^(40001|40P01)$/.test(codeOf(error));

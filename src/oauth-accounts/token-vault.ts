@@ -1,6 +1,5 @@
-import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { Sealer, UnsealError } from '../crypto/sealer.js';
+import { type Sealer, UnsealError } from '../crypto/sealer.js';
 import type { TokenSet } from '../oauth/provider.js';
 
 /** Whose tokens a sealed value holds: a linked account's, or a grant's that is being taken back. */
@@ -17,9 +16,8 @@ const storedTokens = z.object({
 
 /**
  * The only place that sees a stored token in clear. Table, row and owner are bound into the seal: a value copied to
- * another row, or a row given to another person, does not open.
+ * another row, or a row given to another person, does not open. Knows no Nest: the command line uses it, too.
  */
-@Injectable()
 export class TokenVault {
   constructor(private readonly sealer: Sealer) {}
 

@@ -1,0 +1,50 @@
+/**
+ * cli: what an operator does at the terminal. `npm run cli -- <command>`, or `node dist/cli/main.js <command>`.
+ *
+ *   migrate             brings the schema up to date
+ *   keys:…              makes a key, shows which are used, seals everything anew with the newest   (keys-…)
+ *   revocations:list    the grants that providers have not been told about yet
+ *
+ * A command is a file that adds itself to the program, and a line below. Results go to stdout, everything else to
+ * stderr; the exit code is 0 for done, 1 for failed, 2 for wrong usage. What a command works with is imported when it
+ * runs, so that --help is quick. Not here: Nest. The work itself is done by the rooms.
+ */
+import { Command, CommanderError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { lastWords } from '../config/plain-error.js';
+import { addKeysGenerate } from './keys-generate.js';
+import { addKeysRotate } from './keys-rotate.js';
+import { addKeysStatus } from './keys-status.js';
+import { addMigrate } from './migrate.js';
+import { addRevocationsList } from './revocations-list.js';
+
+const COMMANDS = [addMigrate, addKeysGenerate, addKeysStatus, addKeysRotate, addRevocationsList];
+
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+async function main(): Promise<void> {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('npm run cli --')
+    .description('Gatehouse at the terminal. Settings come from the environment and the file .env.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('Add --help to see how it is used.');
+  for (const add of COMMANDS) add(program);
+  await program.parseAsync();
+}
+
+// Whoever reads only the first lines closes the pipe.
+process.stdout.on('error', () => undefined);
+
+main().catch((error: unknown) => {
+  if (error instanceof CommanderError) {
+    // It has said what there is to say.
+    process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
+    return;
+  }
+  process.stderr.write(`${lastWords(error)}\n`);
+  process.exitCode = FAILED;
+});
