@@ -13,15 +13,23 @@ const LOOK_JITTER_MS = 10_000;
 /** Longer than one call with discovery before it: whoever takes a row that long has died. */
 const TAKEN_FOR_SECONDS = 30;
 const BATCH = 5;
+/** One grant in all: discovery and the call, or whatever a provider's own way does. A stop waits that long. */
+const GRANT_LIMIT_MS = 10_000;
 
 /** Waits after the first, second, … failure. After the last one the grant is given up and somebody has to look. */
 const RETRY_AFTER_SECONDS = [10, 60, 600, 3600, 6 * 3600];
 
-/** Rows are taken by one worker each: a taken one is not due, and one being taken is skipped. */
+/**
+ * Rows are taken by one worker each: a taken one is not due, and one being taken is skipped. MATERIALIZED, because a
+ * plan that runs the choice once per row takes more than the limit.
+ */
 const TAKE = `
+  WITH due AS MATERIALIZED (
+    SELECT id FROM revocations WHERE failed_at IS NULL AND next_try_at <= now()
+    ORDER BY next_try_at LIMIT $2 FOR UPDATE SKIP LOCKED
+  )
   UPDATE revocations SET tries = tries + 1, next_try_at = now() + make_interval(secs => $1)
-  WHERE id IN (SELECT id FROM revocations WHERE failed_at IS NULL AND next_try_at <= now()
-               ORDER BY next_try_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+  WHERE id IN (SELECT id FROM due)
   RETURNING id, provider, sealed_tokens AS "sealedTokens", tries`;
 
 // The number of the try says whether the row is still ours: after a long sleep another worker may have it.
@@ -64,7 +72,11 @@ export class RevocationWorker implements OnApplicationBootstrap, BeforeApplicati
     this.#wanted = true;
     if (this.#running || this.#stopped) return;
     clearTimeout(this.#timer);
-    this.#running = this.#look().finally(() => (this.#running = undefined));
+    this.#running = this.#look().finally(() => {
+      this.#running = undefined;
+      // Asked for after the last look had begun to end.
+      if (this.#wanted) this.wake();
+    });
   }
 
   #lookIn(ms: number): void {
@@ -79,7 +91,10 @@ export class RevocationWorker implements OnApplicationBootstrap, BeforeApplicati
       while (this.#wanted && !this.#stopped) {
         this.#wanted = false;
         const [taken] = await this.dataSource.query<[Taken[], number]>(TAKE, [TAKEN_FOR_SECONDS, BATCH]);
-        const waits = await Promise.all(taken.map((row) => this.#revoke(row)));
+        const work = taken.map((row) => this.#revoke(row));
+        // All of them, also when the database fails one: a stop waits for the others too.
+        await Promise.allSettled(work);
+        const waits = await Promise.all(work);
         nextMs = Math.min(nextMs, ...waits.map((seconds) => seconds * 1000));
         if (taken.length === BATCH) this.#wanted = true;
       }
@@ -91,23 +106,28 @@ export class RevocationWorker implements OnApplicationBootstrap, BeforeApplicati
   }
 
   /** @returns seconds until this row is due again, Infinity when it is not */
-  async #revoke({ id, provider, sealedTokens, tries }: Taken): Promise<number> {
+  async #revoke(row: Taken): Promise<number> {
+    const { id, provider, tries } = row;
+    let told: boolean;
     try {
-      const tokens = this.vault.open({ kind: 'revocations', id }, sealedTokens);
-      if (!tokens) throw new UnreadableError();
-      const told = await this.tokenEndpoint.revoke(this.registry.get(provider), tokens);
-      await this.dataSource.query(DONE, [id, tries]);
-      const event = told ? 'grant revoked' : 'grant forgotten: the provider has no way to revoke it';
-      this.#logger.log({ event, provider, revocation: id });
-      return Infinity;
+      told = await this.#tell(row);
     } catch (error) {
-      if (!(error instanceof OAuthError || error instanceof UnreadableError)) throw error;
-      return this.#failed({ id, provider, tries }, error);
+      return this.#failed(row, error instanceof OAuthError ? error : unexpected(error));
     }
+    await this.dataSource.query(DONE, [id, tries]);
+    const event = told ? 'grant revoked' : 'grant forgotten: the provider has no way to revoke it';
+    this.#logger.log({ event, provider, revocation: id });
+    return Infinity;
   }
 
-  async #failed(row: Pick<Taken, 'id' | 'provider' | 'tries'>, error: OAuthError | UnreadableError): Promise<number> {
-    const { id, provider, tries } = row;
+  /** @returns false where the provider has no way to be told */
+  async #tell({ id, provider, sealedTokens }: Taken): Promise<boolean> {
+    const tokens = this.vault.open({ kind: 'revocations', id }, sealedTokens);
+    if (!tokens) throw new NotToldError('unreadable', 'its key is not in the ring');
+    return withinLimit(this.tokenEndpoint.revoke(this.registry.get(provider), tokens));
+  }
+
+  async #failed({ id, provider, tries }: Taken, error: OAuthError | NotToldError): Promise<number> {
     const { code, message: reason } = error;
     const pause = RETRY_AFTER_SECONDS[tries - 1];
     if (pause === undefined) {
@@ -123,7 +143,30 @@ export class RevocationWorker implements OnApplicationBootstrap, BeforeApplicati
   }
 }
 
-/** Its key is not in the ring; an operator who puts it back mends it. */
-class UnreadableError extends Error {
-  readonly code = 'unreadable';
+/** `unreadable`: an operator who puts the key back mends it. `unexpected`: a provider's own way threw. */
+class NotToldError extends Error {
+  constructor(
+    readonly code: 'unreadable' | 'unexpected',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A provider's own way may throw anything. Its message may hold anything too, so the name has to do. */
+function unexpected(error: unknown): NotToldError {
+  if (error instanceof NotToldError) return error;
+  return new NotToldError('unexpected', `threw ${error instanceof Error ? error.name : typeof error}`);
+}
+
+/** A provider's own way may never end. */
+async function withinLimit<Result>(work: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new OAuthError('provider_timeout', 'revocation', 'not done in time')),
+      GRANT_LIMIT_MS,
+    );
+  });
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }

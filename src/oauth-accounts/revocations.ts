@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { TokenSet } from '../oauth/provider.js';
@@ -17,6 +17,8 @@ interface Grant {
 /** Grants to be taken back at their providers: written down with the act that ends them, carried out afterwards. */
 @Injectable()
 export class Revocations {
+  readonly #logger = new Logger('Revocations');
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly vault: TokenVault,
@@ -32,12 +34,17 @@ export class Revocations {
   /**
    * Takes back stored grants in the transaction of the act that ends them. Call `wake()` after the commit.
    *
-   * What does not open, because its key is gone, cannot be taken back either.
+   * What does not open, because its key is gone, cannot be taken back either; the log says so.
    */
   async requestWith(manager: EntityManager, grants: readonly Grant[], cause: RevocationCause): Promise<void> {
     for (const grant of grants) {
       const tokens = this.vault.open(placeOf(grant), grant.sealedTokens);
-      if (tokens) await this.#insert(manager, grant, tokens, cause);
+      if (tokens) {
+        await this.#insert(manager, grant, tokens, cause);
+      } else if (grant.sealedTokens !== null) {
+        const { id: accountId, userId, provider } = grant;
+        this.#logger.warn({ event: 'grant not revoked: its tokens do not open', provider, accountId, userId, cause });
+      }
     }
   }
 

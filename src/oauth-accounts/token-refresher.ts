@@ -146,14 +146,17 @@ export class TokenRefresher implements BeforeApplicationShutdown {
     throw new TypeError('unreachable');
   }
 
-  /** While the provider was asked, a sign-in brought newer tokens, or the account went away. */
+  /** While the provider was asked, a sign-in brought newer tokens, or the grant was taken back, or the account went. */
   async #superseded(account: OAuthAccount, renewed: TokenSet): Promise<TokenSet> {
     const now = await this.accounts.findById(account.id);
+    // A grant was taken back with its old tokens; a provider that rotates them knows only the new ones.
+    if (!now) {
+      await this.revocations.request(account, renewed, 'account_unlinked');
+      throw new ReconnectRequiredError(account.provider, 'not_linked');
+    }
+    if (now.healthReason === 'revoked') await this.revocations.request(account, renewed, 'user_blocked');
     // A lost answer to our own update looks the same: then the row holds just these.
-    if (now) return this.#stored(now);
-    // The grant was taken back with its old tokens; a provider that rotates them knows only the new ones.
-    await this.revocations.request(account, renewed, 'account_unlinked');
-    throw new ReconnectRequiredError(account.provider, 'not_linked');
+    return this.#stored(now);
   }
 
   /** Gives the grant up, unless a sign-in was faster: then the old one is dead and the new one is not. */

@@ -111,8 +111,11 @@ export class TokenEndpoint {
     const [token, hint] =
       tokens.refreshToken === undefined ? [tokens.accessToken, 'access_token'] : [tokens.refreshToken, 'refresh_token'];
     const answer = await this.http.post(address, { token, token_type_hint: hint, ...form }, { step, headers });
-    const { status } = answer;
-    if ((status >= 200 && status < 300) || ALREADY_DEAD.has(String(jsonObject(answer.text)?.error))) return true;
+    const { status, text } = answer;
+    const error = jsonObject(text)?.error;
+    // RFC 7009 §2.2 says nothing of the body; some providers say there, with 200, that they did not.
+    if (status >= 200 && status < 300 && typeof error !== 'string') return true;
+    if (ALREADY_DEAD.has(String(error))) return true;
     refuseErrors(answer, step);
     throw new OAuthError('provider_answer_invalid', step, `answered ${status}`);
   }
