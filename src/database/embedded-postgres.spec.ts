@@ -292,7 +292,8 @@ describe('under root, in a folder that nobody else can enter', () => {
     await mkdir(closed, { mode: 0o700 });
   });
 
-  afterEach(() => Promise.all(elsewhere.splice(0).map((folder) => rm(folder, { recursive: true, force: true }))));
+  // Only now has every server ended that writes there.
+  afterAll(() => Promise.all(elsewhere.map((folder) => rm(folder, { recursive: true, force: true }))));
 
   asRoot('lies in /var/tmp and is found again', async () => {
     const folder = join(closed, '.data', 'postgres');
