@@ -150,6 +150,11 @@ const notSeenLately = () =>
     .then((rows) => rows.length);
 
 describe('a read-only database', () => {
+  afterEach(async () => {
+    provider.reset();
+    await reconnect();
+  });
+
   it('is told with a 503 page at a sign-in, and everybody gets in again by themselves', async () => {
     const known = newPerson();
     await signedIn(known);
@@ -199,7 +204,6 @@ describe('a read-only database', () => {
     });
     // A refresh token that may be used once is not spent where the next one cannot be kept.
     expect(provider.count('token')).toBe(renewals);
-    provider.accessTokenLifetimeInSeconds = 3600;
     await reconnect();
     const home = await browser.get('/');
     expect(await home.text()).not.toContain('cannot be asked right now');
