@@ -26,6 +26,13 @@ async function signIn(): Promise<{ browser: Browser; response: Response }> {
   return { browser, response: await browser.get(callback, { accept: 'application/json' }) };
 }
 
+/** The person says no at the provider, and the failure is written down. */
+async function refuseAtProvider(): Promise<Response> {
+  const browser = new Browser(app.url);
+  const callback = await browser.consent(await browser.begin(), { answer: 'no' });
+  return browser.get(callback, { accept: 'application/json' });
+}
+
 /** Holds a lock that the application's statements need, while `work` runs. */
 async function locking(table: string, work: () => Promise<void>): Promise<void> {
   const client = new pg.Client(database.url);
@@ -107,6 +114,23 @@ describe('a database that does not answer in time', () => {
       expect((await new Browser(app.url).get('/health/live')).status).toBe(200);
     });
     expect(await browser.me()).toBeDefined();
+  });
+
+  it.each([
+    ['a sign-in', 'INSERT ON audit_entries', 503, async () => (await signIn()).response],
+    // What cannot be written down is told all the same.
+    ['a failure written down', 'UPDATE ON sign_in_attempts', 403, refuseAtProvider],
+  ])('ends %s that takes too long, and its connection is clean', async (_name, when, status, meet) => {
+    await database.query(`
+      CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$;
+      CREATE TRIGGER take_long AFTER ${when} FOR EACH ROW EXECUTE FUNCTION take_long();`);
+    const response = await meet();
+    await database.query('DROP FUNCTION take_long CASCADE');
+    expect(response.status).toBe(status);
+    const busy = `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gatehouse' AND state <> 'idle'`;
+    expect(await database.query(busy)).toEqual([]);
+    const visits = await Promise.all([signIn(), signIn(), signIn()]);
+    expect(visits.map((visit) => visit.response.status)).toEqual([303, 303, 303]);
   });
 
   it('leaves no transaction open', async () => {

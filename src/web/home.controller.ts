@@ -3,6 +3,7 @@ import type { Response } from 'express';
 import { CurrentSession, OptionalSession } from '../access/access.decorators.js';
 import type { SignedIn } from '../access/signed-in.js';
 import { signInLinks } from '../auth/sign-in-links.js';
+import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { ProviderClient } from '../oauth-accounts/provider-client.js';
 import { type ReconnectReason, ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
@@ -61,7 +62,8 @@ export class HomeController {
           },
         };
       }
-      if (error instanceof OAuthError) {
+      // A read-only database has told who this is, and cannot keep renewed tokens: the page comes without the live part.
+      if (error instanceof OAuthError || isDatabaseUnavailable(error)) {
         return { provider, liveProblem: { sentence: `${label} cannot be asked right now.` } };
       }
       throw error;
