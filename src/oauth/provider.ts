@@ -5,7 +5,7 @@
  * A provider file is this value and nothing else; see `providers/google.ts` for a whole one.
  */
 import type { Strategy } from 'passport';
-import type { ProviderSettings } from '../config/config.js';
+import type { OwnSetting, ProviderSettings } from '../config/config.js';
 import { isLoopback } from '../config/web-address.js';
 import type { Step } from './oauth.errors.js';
 import type { ProviderHttp } from './provider-http.js';
@@ -16,41 +16,65 @@ export interface OAuthProvider<Claims = unknown> {
   readonly id: string;
   /** The name people read on the button. */
   readonly label: string;
+  /** The button's drawing: the path of an icon in a square of 24 units, drawn in the colour of the text. */
+  readonly mark?: string;
+  /** Where an operator registers an application, and where the provider documents what stands here. */
+  readonly docs?: { readonly console?: string; readonly reference?: string };
+  /** What surprises an operator, in whole sentences for the provider's page. */
+  readonly notes?: readonly string[];
   /** Asked for at every sign-in unless `<ID>_SCOPES` says otherwise. */
   readonly scopes: readonly string[];
-  readonly endpoints: ProviderEndpoints;
+  /** Where it is. `{TENANT}` stands for the own setting of that name. Without it, `<ID>_ISSUER` is asked (discovery). */
+  readonly endpoints?: ProviderEndpoints;
+  /** Settings of its own by their short names: `TENANT` is read from `<ID>_TENANT`. */
+  readonly settings?: Readonly<Record<string, OwnSetting>>;
   /**
    * Where its API is, beside the origin of userinfo: `['https://api.example.com']`. A person's token goes to these
    * and to nowhere else; a path is relative to the first one.
    */
   readonly apiOrigins?: readonly string[];
-  /** Checks the provider's JSON; an answer that does not pass is refused before anything is stored. */
-  readonly claims: StandardSchemaV1<unknown, Claims>;
-  /** Says whom the checked claims describe. Pure. */
-  toProfile(claims: Claims): ProviderProfile;
-
+  /** What its word about an address is worth. Default: `verified`. */
+  readonly emails?: EmailPolicy;
+  /** Its issuer (RFC 9207), where no `id_token` carries the identity. */
+  readonly issuer?: string;
   /**
    * Present where a verified `id_token` carries the identity (OpenID Connect Core §3.1.3.7).
    * Such a sign-in makes one provider call, the code exchange. Without it, userinfo is asked.
    */
   readonly idToken?: IdTokenRules;
   /** Extra parameters of every authorization request. */
-  readonly authorizationParams?: (settings: ProviderSettings) => Readonly<Record<string, string>>;
+  readonly authorizationParams?: Parameters | ((settings: ProviderSettings) => Parameters);
   /** The `prompt` sent when `<ID>_PROMPT` is not set. */
   readonly prompt?: string;
-  /** Names of settings of its own: `['HOSTED_DOMAIN']` is read from `<ID>_HOSTED_DOMAIN`. */
-  readonly ownSettings?: readonly string[];
+  readonly quirks?: ProviderQuirks;
+  /** Checks the provider's JSON; an answer that does not pass is refused before anything is stored. */
+  readonly claims: StandardSchemaV1<unknown, Claims>;
+  /**
+   * Says whom the checked claims describe. Pure.
+   *
+   * @param details the extra parameters of the callback and the kept members of the token answer, see `quirks`
+   */
+  toProfile(claims: Claims, details: Details): ProviderProfile;
+
   /** Refuses checked claims by the provider's own settings: throws an `OAuthError`, or returns. */
   checkClaims?(claims: Claims, settings: ProviderSettings): void;
-  readonly quirks?: ProviderQuirks;
-
-  /** Reads the claims where one userinfo request with a Bearer token is not enough. */
-  fetchClaims?(http: ProviderHttp, accessToken: string, signal: AbortSignal): Promise<unknown>;
-  /** Takes a grant back where that is not RFC 7009 at `revocation_endpoint`. Throws an `OAuthError`, or it is done. */
+  /** Makes the client secret of one token request where it is not `<ID>_CLIENT_SECRET` itself. */
+  clientSecret?(settings: ProviderSettings): Promise<string>;
+  /** Reads the error code of RFC 6749 §5.2 out of an error answer of another shape; undefined: none is known. */
+  tokenError?(answer: Readonly<Record<string, unknown>>): string | undefined;
+  /** Reads the claims where neither the `id_token` nor one userinfo request is enough. */
+  fetchClaims?(call: ClaimsCall): Promise<unknown>;
+  /** Where one person's part of the provider is: a region, an instance. @throws OAuthError for a host that is not its */
+  placeOf?(details: Details, settings: ProviderSettings): ProviderPlace;
+  /** Takes a grant back where `quirks.revocation` has no word for it. Throws an `OAuthError`, or it is done. */
   revoke?(context: RevocationContext, tokens: TokenSet): Promise<void>;
   /** Builds the strategy where a published Passport strategy exists; otherwise `passport-oauth2` serves. */
   createStrategy?(options: ProviderStrategyOptions, verify: ProviderVerify): Strategy;
 }
+
+type Parameters = Readonly<Record<string, string>>;
+/** Strings that came beside a code or a token and decide something later. */
+export type Details = Readonly<Record<string, string>>;
 
 /** Addresses by the names of RFC 8414 §2. */
 export interface ProviderEndpoints {
@@ -61,17 +85,88 @@ export interface ProviderEndpoints {
   readonly jwks_uri?: string;
 }
 
-export interface IdTokenRules {
-  /** Every spelling of `iss` that is this provider; the first is the one it documents. */
-  readonly issuers: readonly [string, ...string[]];
-  /** Accepted `alg` values; RS256 alone unless stated. Symmetric algorithms and `none` are never accepted. */
-  readonly algorithms?: readonly string[];
+export interface ProviderPlace {
+  readonly endpoints?: Partial<ProviderEndpoints>;
+  readonly apiOrigins?: readonly string[];
 }
 
+/**
+ * `none`: it never tells an address. `unverified`: it tells one and does not vouch for it. `verified`: it says of each
+ * address whether it has checked it. `operator`: so it does, but what it says is worth what the people who run that
+ * server are worth; `<ID>_TRUST_EMAILS=1` is the operator's word for them.
+ */
+export type EmailPolicy = 'none' | 'unverified' | 'verified' | 'operator';
+
+export interface IdTokenRules {
+  /**
+   * Every spelling of `iss` that is this provider; the first is the one it documents. `{tid}` stands for the token's
+   * own claim of that name. Absent: the issuer is the operator's to name, in `<ID>_ISSUER`.
+   */
+  readonly issuers?: readonly [string, ...string[]];
+  /** Accepted `alg` values; RS256 alone unless stated. Symmetric algorithms and `none` are never accepted. */
+  readonly algorithms?: readonly string[];
+  /** False where the provider does not repeat our nonce. */
+  readonly nonce?: false;
+  /** The id_token proves who it is and userinfo says the rest. Both are read, and must be of one subject. */
+  readonly withUserinfo?: true;
+}
+
+/** How a provider departs from RFC 6749, as data. */
 export interface ProviderQuirks {
+  /** Between scopes, in the request and in the token answer. Default: a space. */
+  readonly scopeSeparator?: ',';
+  /** The name under which the client id travels. Default: `client_id`. */
+  readonly clientIdParameter?: string;
+  /** The callback is a form that the provider makes the browser send (OAuth 2.0 Form Post Response Mode). */
+  readonly responseMode?: 'form_post';
+  /** It refuses PKCE, or checks it in a way of its own. Default: S256 is sent. */
+  readonly pkce?: false;
+  /** Parameters of the callback that are read beside the standard's; they are among the details. */
+  readonly callbackParameters?: readonly string[];
+  /** What `error` says in a callback when the person said no, beside `access_denied`. */
+  readonly deniedErrors?: readonly string[];
+
   /** How the client proves itself at the token endpoint (RFC 6749 §2.3.1). Default: `client_secret_post`. */
   readonly tokenEndpointAuthMethod?: 'client_secret_post' | 'client_secret_basic';
+  /** The token endpoint takes JSON. Default: a form. */
+  readonly tokenRequestFormat?: 'json';
+  /** Fields of every code exchange beside the standard's. */
+  readonly exchangeParameters?: Parameters;
+  /** Fields of every refresh beside the standard's. `scope: '{scopes}'` repeats what was granted. */
+  readonly refreshParameters?: Parameters;
+  /** Where tokens are renewed, where that is not the token endpoint. */
+  readonly refreshEndpoint?: string;
+  /** The member of the token answer that holds the scopes. Default: `scope`; a list is understood as well. */
+  readonly scopeMember?: string;
+  /** Values of `error` that mean what `invalid_grant` does: the code or the grant is dead. */
+  readonly invalidGrantErrors?: readonly string[];
+  /** Members of the token answer, and details of the callback, that are sealed and kept with the tokens. */
+  readonly keptDetails?: readonly string[];
+
+  /** Headers of every call. `{USER_AGENT}` stands for an own setting. */
+  readonly headers?: Parameters;
+  readonly userinfo?: UserinfoRequest;
+  /** How a grant is taken back, where that is not RFC 7009. */
+  readonly revocation?: RevocationStyle;
 }
+
+/** How userinfo is asked, where that is not GET with a Bearer token. */
+export interface UserinfoRequest {
+  readonly method?: 'POST';
+  /** The word before the token in `Authorization`. Default: `Bearer`. */
+  readonly scheme?: 'OAuth';
+  readonly query?: Parameters | ((accessToken: string, settings: ProviderSettings) => Parameters);
+  /** The fields of a form that is sent instead of the header. */
+  readonly form?: (accessToken: string, settings: ProviderSettings) => Parameters;
+  /** Its answer does not name the subject as the id_token does, so the two cannot be compared. */
+  readonly isAnonymous?: true;
+}
+
+/**
+ * `access_token`: RFC 7009, but the field is called so. `client_id`: the token and the client id, no secret.
+ * `bearer`: an empty POST with the access token in `Authorization`. `json`: RFC 7009 in JSON.
+ */
+export type RevocationStyle = 'access_token' | 'client_id' | 'bearer' | 'json';
 
 /** What a provider says about a person, in our words. */
 export interface ProviderProfile {
@@ -92,11 +187,31 @@ export interface TokenSet {
   /** Absent where the provider states no lifetime. */
   readonly expiresAt?: Date;
   readonly scopes: readonly string[];
+  /** What else was said that later calls need, by the names of `quirks.keptDetails`. */
+  readonly details?: Details;
+}
+
+/** What a provider's own way of reading claims may do. */
+export interface ClaimsCall {
+  /** The usual userinfo request. */
+  userinfo(): Promise<Record<string, unknown>>;
+  /**
+   * Asks another address of the provider with the person's token.
+   *
+   * @param options `optional`: an answer of 403 or 404 is no failure but undefined
+   * @returns the JSON it answers
+   */
+  get(address: string, options?: { readonly optional?: true }): Promise<unknown>;
+  /** The token answer as it came. */
+  readonly answer: Readonly<Record<string, unknown>>;
+  readonly endpoints: ProviderEndpoints;
+  readonly settings: ProviderSettings;
 }
 
 /** What a provider's own way of taking a grant back needs. */
 export interface RevocationContext {
   readonly http: ProviderHttp;
+  readonly endpoints: ProviderEndpoints;
   readonly settings: ProviderSettings;
   /** For the errors. */
   readonly step: Step;
@@ -110,7 +225,8 @@ export interface ProviderStrategyOptions {
   readonly authorizationURL: string;
   readonly tokenURL: string;
   readonly scope: string[];
-  readonly pkce: 'S256';
+  readonly scopeSeparator: string;
+  readonly pkce: 'S256' | undefined;
   readonly store: object;
   readonly passReqToCallback: true;
   readonly skipUserProfile: true;
@@ -131,8 +247,8 @@ export function defineProvider<Claims>(provider: OAuthProvider<Claims>): OAuthPr
   if (!/^[a-z][a-z0-9-]{0,31}$/.test(provider.id)) {
     throw new TypeError(`Provider id "${provider.id}" must be lower case letters, digits and hyphens, 32 at most.`);
   }
-  for (const [name, address] of Object.entries(provider.endpoints)) {
-    if (!URL.canParse(String(address))) {
+  for (const [name, address] of Object.entries(provider.endpoints ?? {})) {
+    if (!URL.canParse(String(address).replace(/\{[A-Z_]+\}/g, 'x'))) {
       throw new TypeError(`Provider "${provider.id}": ${name} is not an absolute URL.`);
     }
   }
