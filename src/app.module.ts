@@ -8,10 +8,11 @@ import { CryptoModule } from './crypto/crypto.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { EventsModule } from './events/events.module.js';
 import { OAuthModule } from './oauth/oauth.module.js';
+import type { ProviderConnector } from './oauth/provider-http.js';
 import type { StandInSettings } from './oauth/provider.registry.js';
+import type { OAuthProvider } from './oauth/provider.js';
 import { OAuthAccountsModule } from './oauth-accounts/oauth-accounts.module.js';
 import { OpsModule } from './ops/ops.module.js';
-import { CATALOGUE } from './providers/catalogue.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
@@ -19,6 +20,10 @@ import { WebModule } from './web/web.module.js';
 export interface AppParts {
   readonly config: Config;
   readonly databaseUrl: string;
+  /** Every provider that can be configured, those of OIDC_PROVIDERS among them. */
+  readonly catalogue: readonly OAuthProvider[];
+  /** How providers are reached, where that is not at their own addresses. */
+  readonly connector?: ProviderConnector;
   /** Modules from outside, named in EXTENSIONS. */
   readonly extensions: readonly Type[];
   /** The built-in provider for development; absent in production. */
@@ -28,7 +33,7 @@ export interface AppParts {
 /** The rooms, lowest level first. An arrow never points up; test/architecture.spec.ts holds it. */
 @Module({})
 export class AppModule {
-  static forRoot({ config, databaseUrl, extensions, standIn }: AppParts): DynamicModule {
+  static forRoot({ config, databaseUrl, catalogue, connector, extensions, standIn }: AppParts): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -36,7 +41,7 @@ export class AppModule {
         CryptoModule,
         DatabaseModule.forRoot(databaseUrl, config.databasePoolSize),
         EventsModule,
-        OAuthModule.forRoot(CATALOGUE, standIn?.settings ?? {}),
+        OAuthModule.forRoot(catalogue, standIn?.settings ?? {}, connector),
         UsersModule,
         OAuthAccountsModule,
         SessionsModule,

@@ -26,6 +26,7 @@ export type { ApiRequest, LiveUserinfo, UserAtProvider } from './oauth-accounts/
 export { ReconnectRequiredError } from './oauth-accounts/reconnect-required.error.js';
 export type { ReconnectReason } from './oauth-accounts/reconnect-required.error.js';
 export { RequireScopes } from './oauth-accounts/require-scopes.js';
+export { flag, fullName, numericSubject, subject, text } from './oauth/claims.js';
 export { OAuthError } from './oauth/oauth.errors.js';
 export {
   allow,
@@ -41,8 +42,16 @@ export {
 export type { OAuthAuthorized, OAuthFailed, Verdict } from './oauth/oauth.events.js';
 export { OAuthGuard } from './oauth/oauth.guard.js';
 export { OAuthModule } from './oauth/oauth.module.js';
+export { openIdProvider } from './oauth/openid-provider.js';
 export { defineProvider } from './oauth/provider.js';
-export type { OAuthProvider, ProviderProfile, RevocationContext, TokenSet } from './oauth/provider.js';
-export { GoogleGuard } from './providers/google.js';
+export type {
+  ClaimsCall,
+  Details,
+  OAuthProvider,
+  ProviderProfile,
+  RevocationContext,
+  TokenSet,
+} from './oauth/provider.js';
+export { GoogleGuard } from './providers/google.guard.js';
 export { SESSION_ENDED } from './sessions/sessions.events.js';
 export type { SessionEnded } from './sessions/sessions.events.js';

@@ -3,17 +3,19 @@ import { join } from 'node:path';
 import { type Config, ConfigurationError, loadConfig } from './config/config.js';
 import { readEnvironment } from './config/environment.js';
 import { lastWords, PlainError } from './config/plain-error.js';
+import type { KnownProvider } from './config/provider-settings.js';
 
 /** Longer than the longest sign-in (8 s): whoever is on the way in gets in. */
 const STOP_LIMIT_MS = 10_000;
-const PROVIDERS_BUILT_IN = ['google'];
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
-  const wanted = loadConfig(environment, PROVIDERS_BUILT_IN);
+  const { CATALOGUE, withOpenIdProviders } = await import('./providers/catalogue.js');
+  const wanted = loadConfig(environment, CATALOGUE);
   const server = await listen(wanted);
   const { port } = server.address() as { port: number };
-  const config = wanted.port === 0 ? loadConfig({ ...environment, PORT: String(port) }, PROVIDERS_BUILT_IN) : wanted;
+  const config = wanted.port === 0 ? loadConfig({ ...environment, PORT: String(port) }, CATALOGUE) : wanted;
+  const catalogue = withOpenIdProviders(config.oidcProviders);
 
   // Loaded only now: a wrong setting is told at once, and nothing heavy is read for it.
   const [{ createLog }, { createApp }, { loadExtensions }, { Readiness }] = await Promise.all([
@@ -25,13 +27,13 @@ async function main(): Promise<void> {
   const logger = await createLog(config);
   for (const warning of config.warnings) logger.warn(warning);
   const extensions = await loadExtensions(config.extensions);
-  const standIn = await standInFor(config);
+  const standIn = await standInFor(config, catalogue);
   const embedded = config.databaseUrl === undefined ? await startEmbedded(config) : undefined;
   try {
     const databaseUrl = config.databaseUrl ?? embedded?.url ?? '';
     const adminAccounts = standIn && config.adminAccounts.length === 0 ? [standIn.admin] : config.adminAccounts;
     const app = await createApp(
-      { config: { ...config, adminAccounts }, databaseUrl, extensions, standIn },
+      { config: { ...config, adminAccounts }, databaseUrl, catalogue, extensions, standIn },
       server,
       logger,
     );
@@ -78,8 +80,8 @@ async function startEmbedded({ dataDir }: Config) {
 }
 
 /** The built-in provider, where nobody configured a real one. Never in production: the module is not even loaded. */
-async function standInFor(config: Config) {
-  if (config.production || PROVIDERS_BUILT_IN.some((id) => config.provider(id) !== undefined)) return undefined;
+async function standInFor(config: Config, catalogue: readonly KnownProvider[]) {
+  if (config.production || catalogue.some((known) => config.provider(known) !== undefined)) return undefined;
   const { isLoopback } = await import('./config/web-address.js');
   if (!isLoopback(config.host)) {
     throw new ConfigurationError([

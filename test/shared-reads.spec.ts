@@ -41,7 +41,7 @@ function configured(...settings: string[]): ConfiguredProvider {
   const all = provider.environment('GOOGLE');
   const set = Object.fromEntries(['CLIENT_ID', 'CLIENT_SECRET', 'ISSUER', ...settings].map(named));
   const SECRET_KEYS = `test:${randomBytes(32).toString('base64')}`;
-  return new ProviderRegistry(loadConfig({ SECRET_KEYS, ...set }, ['google']), {}, http).add(google)!;
+  return new ProviderRegistry(loadConfig({ SECRET_KEYS, ...set }, [google]), {}, http).add(google)!;
 
   function named(suffix: string) {
     return [`GOOGLE_${suffix}`, all[`GOOGLE_${suffix}`]];
@@ -159,7 +159,7 @@ describe('keys that several sign-ins wait for', () => {
       redirect_uri: known.redirectUri,
       code_verifier: verifier,
     };
-    const { idToken = '' } = await new TokenEndpoint(http).exchange(known, parameters, ['openid']);
+    const { idToken = '' } = await new TokenEndpoint(http).exchange(known, parameters, ['openid'], {});
     return { idToken, nonce };
   }
 });

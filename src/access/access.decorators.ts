@@ -16,6 +16,11 @@ export const OptionalSession = () => SetMetadata<string, Access>(ACCESS, 'option
 /** Signed-in people with one of these roles; others get 403 `forbidden`. */
 export const Roles = (...roles: Role[]) => SetMetadata<string, Access>(ACCESS, roles);
 
+export const CROSS_SITE_FORM = 'cross-site form';
+
+/** A form that another site makes the browser send, as OAuth 2.0 Form Post Response Mode wants it. */
+export const CrossSiteForm = () => SetMetadata<string, boolean>(CROSS_SITE_FORM, true);
+
 export const RECENT_SIGN_IN = 'recent sign-in';
 
 /** An act that a forgotten, open browser must not allow: only people who signed in at most ten minutes ago. */

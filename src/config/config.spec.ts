@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigurationError, loadConfig, loadDatabaseConfig, loadSealedDatabaseConfig } from './config.js';
 import type { Environment } from './environment.js';
+import type { KnownProvider } from './provider-settings.js';
 
 const KEY = `k1:${randomBytes(32).toString('base64')}`;
 const PRODUCTION = {
@@ -16,10 +17,12 @@ const PRODUCTION = {
   GOOGLE_CLIENT_SECRET: 'secret',
 };
 const DEVELOPMENT = { SECRET_KEYS: KEY };
+const GOOGLE: KnownProvider = { id: 'google', settings: { HOSTED_DOMAIN: { meaning: 'one domain' } }, endpoints: {} };
+const CATALOGUE = [GOOGLE];
 
 function problemsOf(environment: Environment): string[] {
   try {
-    loadConfig(environment, ['google']);
+    loadConfig(environment, CATALOGUE);
     return [];
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
@@ -29,7 +32,7 @@ function problemsOf(environment: Environment): string[] {
 
 describe('loadConfig', () => {
   it('has a value for everything in development', () => {
-    const config = loadConfig(DEVELOPMENT, ['google']);
+    const config = loadConfig(DEVELOPMENT, CATALOGUE);
     expect(config).toMatchObject({
       production: false,
       host: '127.0.0.1',
@@ -42,7 +45,7 @@ describe('loadConfig', () => {
       signUp: 'open',
       logFormat: 'pretty',
     });
-    expect(config.provider('google')).toBeUndefined();
+    expect(config.provider(GOOGLE)).toBeUndefined();
   });
 
   it('makes a development key once and keeps it from other users', () => {
@@ -96,7 +99,7 @@ describe('loadConfig', () => {
     const environment = { ...PRODUCTION, [setting]: value };
     expect(problemsOf(environment)).toEqual([setting]);
     try {
-      loadConfig(environment, ['google']);
+      loadConfig(environment, CATALOGUE);
     } catch (error) {
       if (value !== undefined && value.length > 8) expect(String(error)).not.toContain(value);
     }
@@ -116,12 +119,12 @@ describe('loadConfig', () => {
 
   it('warns about a loopback address that is served beyond this machine', () => {
     const environment = { ...PRODUCTION, BASE_URL: 'http://localhost:3000', OAUTH_INSECURE_TRANSPORT: '1' };
-    expect(loadConfig(environment, ['google']).warnings).toHaveLength(1);
+    expect(loadConfig(environment, CATALOGUE).warnings).toHaveLength(1);
   });
 
   it('reads a provider as it is written, an empty prompt included', () => {
-    const config = loadConfig({ ...PRODUCTION, GOOGLE_PROMPT: '', GOOGLE_SCOPES: 'openid  email', GOOGLE_ISSUER: 'https://id.example.org/', GOOGLE_HOSTED_DOMAIN: 'example.org' }, ['google']); // prettier-ignore
-    expect(config.provider('google', ['HOSTED_DOMAIN'])).toMatchObject({
+    const config = loadConfig({ ...PRODUCTION, GOOGLE_PROMPT: '', GOOGLE_SCOPES: 'openid  email', GOOGLE_ISSUER: 'https://id.example.org/', GOOGLE_HOSTED_DOMAIN: 'example.org' }, CATALOGUE); // prettier-ignore
+    expect(config.provider(GOOGLE)).toMatchObject({
       prompt: '',
       scopes: ['openid', 'email'],
       issuer: 'https://id.example.org/',
@@ -130,7 +133,7 @@ describe('loadConfig', () => {
   });
 
   it('takes an empty variable as not set', () => {
-    expect(loadConfig({ ...DEVELOPMENT, PORT: '', GOOGLE_CLIENT_ID: '' }, ['google']).port).toBe(3000);
+    expect(loadConfig({ ...DEVELOPMENT, PORT: '', GOOGLE_CLIENT_ID: '' }, CATALOGUE).port).toBe(3000);
   });
 });
 

@@ -8,6 +8,13 @@ import { z } from 'zod';
 import { developmentKey } from './development-key.js';
 import type { Environment } from './environment.js';
 import { PlainError } from './plain-error.js';
+import {
+  type KnownProvider,
+  present,
+  type ProviderSettings,
+  readProviderSettings,
+  settingPrefix,
+} from './provider-settings.js';
 import { parseSecretKeys, type SecretKey } from './secret-keys.js';
 import { isLoopback, webAddress } from './web-address.js';
 
@@ -32,33 +39,22 @@ export interface Config {
   readonly allowedEmailDomains: readonly string[];
   /** `provider:subject`, as written. */
   readonly adminAccounts: readonly string[];
+  /** OpenID providers that need no code, in their order. */
+  readonly oidcProviders: readonly { readonly id: string; readonly label: string }[];
   readonly trustProxy: number | readonly string[] | undefined;
   readonly extensions: readonly string[];
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly logFormat: 'pretty' | 'json';
   /** Sentences for the log: allowed, but worth knowing. */
   readonly warnings: readonly string[];
-  /** What the environment says about a provider; undefined when it is not configured. */
-  provider(id: string, ownSettings?: readonly string[]): ProviderSettings | undefined;
+  /** What the environment says about a provider; undefined when it is not configured. @throws ConfigurationError */
+  provider(known: KnownProvider): ProviderSettings | undefined;
 }
 
 /** Where the data lies: all that a command needs which serves nobody. */
 export type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDir'>;
 /** The same, with the keys that open what is sealed there. */
 export type SealedDatabaseConfig = DatabaseConfig & Pick<Config, 'secretKeys'>;
-
-/** The `<ID>_…` settings of one provider. */
-export interface ProviderSettings {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly scopes?: readonly string[];
-  /** Undefined: not set. Empty: send none. */
-  readonly prompt?: string;
-  readonly issuer?: string;
-  readonly endpoints: Partial<Record<EndpointName, string>>;
-  /** The provider's own settings by their short names. */
-  readonly own: Readonly<Record<string, string>>;
-}
 
 export interface Problem {
   readonly setting: string;
@@ -81,6 +77,7 @@ const list = z.string().transform((text) => {
   const parts = text.split(',').map((part) => part.trim());
   return parts.filter((part) => part !== '');
 });
+const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 const days = z.coerce.number({ error: 'must be a number of days' }).positive('must be more than 0').max(3650);
 
 /** Every setting that is not a provider's: how it is read, what it is without a value, what it means. */
@@ -126,6 +123,16 @@ export const SETTINGS = {
     read: z.string().transform(parseSecretKeys),
     otherwise: 'made and kept in `DATA_DIR` (P: required)',
     meaning: 'comma list `id:base64 of 32 bytes`, newest first; the first one seals, all of them open',
+  },
+  OIDC_PROVIDERS: {
+    read: list.refine(
+      (names) => names.every((name) => PROVIDER_NAME.test(name)) && new Set(names).size === names.length,
+      {
+        error: 'must be a comma list of names in lower case letters, digits and hyphens, each once',
+      },
+    ),
+    otherwise: '',
+    meaning: 'comma list of names; `acme` is an OpenID provider by `ACME_ISSUER`, `ACME_CLIENT_ID`, `ACME_CLIENT_SECRET` and `ACME_LABEL`', // prettier-ignore
   },
   OAUTH_INSECURE_TRANSPORT: {
     read: z.enum(['0', '1'], { error: 'must be 0 or 1' }),
@@ -183,22 +190,13 @@ export const SETTINGS = {
 type SettingName = keyof typeof SETTINGS;
 type SettingValue<Name extends SettingName> = z.output<(typeof SETTINGS)[Name]['read']>;
 
-const ENDPOINT_SETTINGS = {
-  authorization_endpoint: 'AUTHORIZATION_ENDPOINT',
-  token_endpoint: 'TOKEN_ENDPOINT',
-  userinfo_endpoint: 'USERINFO_ENDPOINT',
-  revocation_endpoint: 'REVOCATION_ENDPOINT',
-  jwks_uri: 'JWKS_URI',
-} as const;
-type EndpointName = keyof typeof ENDPOINT_SETTINGS;
-
 /**
  * Reads and checks the whole environment.
  *
- * @param providerIds providers whose settings are checked now; those of extensions are checked when they load
+ * @param catalogue providers whose settings are checked now; those of extensions are checked when they load
  * @throws ConfigurationError with every problem
  */
-export function loadConfig(environment: Environment, providerIds: readonly string[]): Config {
+export function loadConfig(environment: Environment, catalogue: readonly KnownProvider[]): Config {
   const given = settingsIn(environment);
   const { production, problems, complain, read, required } = given;
   const insecureTransport = read('OAUTH_INSECURE_TRANSPORT') === '1';
@@ -226,11 +224,21 @@ export function loadConfig(environment: Environment, providerIds: readonly strin
   if (trustProxy && typeof trustProxy === 'object' && 'problem' in trustProxy)
     complain('TRUST_PROXY', trustProxy.problem);
 
-  const readProvider = (id: string, ownSettings: readonly string[], found: typeof complain) =>
-    readProviderSettings(environment, id, ownSettings, found, (address) =>
+  const readProvider = (known: KnownProvider, found: typeof complain) =>
+    readProviderSettings(environment, known, found, (address) =>
       address.protocol === 'https:' || httpAllowedAt(address) ? undefined : insecureAdvice(production),
     );
-  const configured = providerIds.filter((id) => readProvider(id, [], complain) !== undefined);
+  const named = read('OIDC_PROVIDERS') ?? [];
+  for (const id of named) {
+    if (catalogue.some((known) => known.id === id))
+      complain('OIDC_PROVIDERS', `"${id}" is built in, choose another name`);
+    const secrets = ['CLIENT_ID', 'CLIENT_SECRET'].map((suffix) => `${settingPrefix(id)}_${suffix}`);
+    if (secrets.some((setting) => present(environment, setting) !== undefined)) continue;
+    for (const setting of secrets) complain(setting, `is required: OIDC_PROVIDERS names "${id}"`);
+  }
+  const configured = [...catalogue, ...named.map((id) => ({ id }))].filter(
+    (known) => readProvider(known, complain) !== undefined,
+  );
 
   const settings = {
     databasePoolSize: read('DATABASE_POOL_SIZE') ?? 10,
@@ -239,6 +247,7 @@ export function loadConfig(environment: Environment, providerIds: readonly strin
     signUp: read('SIGN_UP') ?? 'open',
     allowedEmailDomains: (read('ALLOWED_EMAIL_DOMAINS') ?? []).map((domain) => domain.toLowerCase()),
     adminAccounts: read('ADMIN_ACCOUNTS') ?? [],
+    oidcProviders: named.map((id) => ({ id, label: present(environment, `${settingPrefix(id)}_LABEL`) ?? capitalised(id) })), // prettier-ignore
     extensions: read('EXTENSIONS') ?? [],
     logLevel: read('LOG_LEVEL') ?? 'info',
     logFormat: read('LOG_FORMAT') ?? (production ? 'json' : 'pretty'),
@@ -271,13 +280,18 @@ export function loadConfig(environment: Environment, providerIds: readonly strin
         ? trustProxy.ranges
         : (trustProxy as number | undefined),
     warnings: exposed ? [`HOST=${host} listens beyond this machine although BASE_URL is a loopback address.`] : [],
-    provider: (id: string, ownSettings: readonly string[] = []) => {
+    provider: (known: KnownProvider) => {
       const found: Problem[] = [];
-      const provider = readProvider(id, ownSettings, (setting, message) => void found.push({ setting, message }));
+      const provider = readProvider(known, (setting, message) => void found.push({ setting, message }));
       if (found.length > 0) throw new ConfigurationError(found);
       return provider;
     },
   });
+}
+
+/** `acme-staff` becomes "Acme staff". */
+function capitalised(id: string): string {
+  return id.charAt(0).toUpperCase() + id.slice(1).replaceAll('-', ' ');
 }
 
 /** Reads what leads to the database and leaves everything else unread. @throws ConfigurationError with every problem */
@@ -337,59 +351,6 @@ function readKeys({ required, complain }: Settings): readonly SecretKey[] | unde
   return declared && 'keys' in declared ? declared.keys : undefined;
 }
 
-/** The prefix of a provider's settings: `hugging-face` reads `HUGGING_FACE_CLIENT_ID`. */
-export function settingPrefix(providerId: string): string {
-  return providerId.toUpperCase().replaceAll('-', '_');
-}
-
-function readProviderSettings(
-  environment: Environment,
-  id: string,
-  ownSettings: readonly string[],
-  complain: (setting: string, message: string) => void,
-  refuse: (address: URL) => string | undefined,
-): ProviderSettings | undefined {
-  const name = (suffix: string) => `${settingPrefix(id)}_${suffix}`;
-  const value = (suffix: string) => present(environment, name(suffix));
-
-  const clientId = value('CLIENT_ID');
-  const clientSecret = value('CLIENT_SECRET');
-  if (clientId === undefined && clientSecret === undefined) return undefined;
-  if (clientId === undefined) complain(name('CLIENT_ID'), `is missing although ${name('CLIENT_SECRET')} is set`);
-  if (clientSecret === undefined) complain(name('CLIENT_SECRET'), `is missing although ${name('CLIENT_ID')} is set`);
-
-  const address = (suffix: string): string | undefined => {
-    const text = value(suffix);
-    if (text === undefined) return undefined;
-    const result = webAddress.safeParse(text);
-    const problem = result.success ? refuse(result.data) : 'must be an absolute http or https URL';
-    if (problem) complain(name(suffix), problem);
-    // As written: an issuer is compared byte by byte, a trailing slash included.
-    return text;
-  };
-  const endpoints: Partial<Record<EndpointName, string>> = {};
-  for (const [endpoint, suffix] of Object.entries(ENDPOINT_SETTINGS) as [EndpointName, string][]) {
-    const found = address(suffix);
-    if (found !== undefined) endpoints[endpoint] = found;
-  }
-  const own: Record<string, string> = {};
-  for (const suffix of ownSettings) {
-    const found = value(suffix);
-    if (found !== undefined) own[suffix] = found;
-  }
-  const issuer = address('ISSUER');
-  if (clientId === undefined || clientSecret === undefined) return undefined;
-  return Object.freeze({
-    clientId,
-    clientSecret,
-    scopes: value('SCOPES')?.split(/\s+/).filter(Boolean),
-    prompt: environment[name('PROMPT')]?.trim(),
-    issuer,
-    endpoints,
-    own,
-  });
-}
-
 /** Settings that switch a protection off and have no business in production. */
 function refuseInProduction(environment: Environment, complain: (setting: string, message: string) => void): void {
   if (environment.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
@@ -399,12 +360,6 @@ function refuseInProduction(environment: Environment, complain: (setting: string
   if (/\*|express|router/.test(environment.DEBUG ?? '')) {
     complain('DEBUG', 'would write authorization codes to the log; take it out');
   }
-}
-
-/** An empty variable counts as not set: compose files and shells pass those along. */
-function present(environment: Environment, name: string): string | undefined {
-  const text = environment[name]?.trim();
-  return text === '' ? undefined : text;
 }
 
 function insecureAdvice(production: boolean): string {

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { readUserinfo } from '../oauth/identity-proof.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderHttp } from '../oauth/provider-http.js';
-import { ProviderRegistry } from '../oauth/provider.registry.js';
+import { type ConfiguredProvider, ProviderRegistry } from '../oauth/provider.registry.js';
+import type { Details } from '../oauth/provider.js';
+import { readUserinfo } from '../oauth/userinfo.js';
 import type { OAuthAccount } from './oauth-account.entity.js';
 import { OAuthAccountsService } from './oauth-accounts.service.js';
 import { ReconnectRequiredError } from './reconnect-required.error.js';
@@ -58,7 +59,7 @@ export interface UserAtProvider {
    *   of the caller's own signal
    */
   fetch(pathOrUrl: string, request?: ApiRequest): Promise<Response>;
-  /** What the provider says about the user right now. @throws ReconnectRequiredError, OAuthError */
+  /** What the provider says about the user right now. @throws ReconnectRequiredError, OAuthError, NoUserinfoError */
   userinfo(): Promise<LiveUserinfo>;
 }
 
@@ -68,6 +69,15 @@ export class ForeignOriginError extends TypeError {
 
   constructor(provider: string, origin: string) {
     super(`"${origin}" is not an API origin of the provider "${provider}"; its file declares them in apiOrigins.`);
+  }
+}
+
+/** The provider says who somebody is at the sign-in alone, and has no address where that can be asked later. */
+export class NoUserinfoError extends Error {
+  override readonly name = 'NoUserinfoError';
+
+  constructor(provider: string) {
+    super(`The provider "${provider}" has no userinfo.`);
   }
 }
 
@@ -102,7 +112,8 @@ export class ProviderClient {
     { method, headers, body, limitMs = API_LIMIT_MS, limitBytes = API_LIMIT_BYTES }: ApiRequest,
     signal: AbortSignal,
   ): Promise<Response> {
-    const url = await this.#addressAt(providerId, pathOrUrl);
+    const provider = this.registry.get(providerId);
+    const url = await this.#addressAt(provider, pathOrUrl, await this.#details(userId, provider));
     // The platform turns every kind of body into bytes and its content type. They are kept for a repetition.
     const request = new Request(url, { method, headers, body, ...(body ? { duplex: 'half' } : {}) });
     const refused = [...request.headers.keys()].find((name) => NOT_THE_CALLERS.has(name));
@@ -135,15 +146,21 @@ export class ProviderClient {
     });
   }
 
+  /** What decides where this person's part of the provider is. Only a provider of several places needs to know. */
+  async #details(userId: string, { id, provider }: ConfiguredProvider): Promise<Details | undefined> {
+    if (!provider.placeOf) return undefined;
+    return (await this.refresher.fresh(await this.#account(userId, id))).details;
+  }
+
   /** @throws ForeignOriginError, TypeError */
-  async #addressAt(providerId: string, pathOrUrl: string): Promise<string> {
-    const origins = await this.registry.get(providerId).apiOrigins();
+  async #addressAt(provider: ConfiguredProvider, pathOrUrl: string, details: Details | undefined): Promise<string> {
+    const origins = await provider.apiOrigins(details);
     const url = new URL(pathOrUrl, origins[0]);
     // Not `url.origin`: that of `blob:https://api.example/…` is api.example.
     const origin = `${url.protocol}//${url.host}`;
     // `https://api.example@evil.example` has the origin of evil; credentials of one's own have no place either.
     if (!origins.includes(origin) || url.username !== '' || url.password !== '') {
-      throw new ForeignOriginError(providerId, origin);
+      throw new ForeignOriginError(provider.id, origin);
     }
     return url.href;
   }
@@ -151,11 +168,11 @@ export class ProviderClient {
   async #userinfo(userId: string, providerId: string, signal: AbortSignal): Promise<LiveUserinfo> {
     const provider = this.registry.get(providerId);
     const account = await this.#account(userId, providerId);
-    const endpoint = await provider.userinfoEndpoint(signal);
-    if (endpoint === undefined) throw new OAuthError('provider_answer_invalid', 'userinfo', 'no userinfo address');
+    const endpoint = await provider.userinfoEndpoint(signal, await this.#details(userId, provider));
+    if (endpoint === undefined) throw new NoUserinfoError(providerId);
     const ask = async (accessToken: string) => {
       try {
-        return await readUserinfo(this.http, endpoint, accessToken, signal);
+        return await readUserinfo(this.http, provider, endpoint, accessToken, signal);
       } catch (error) {
         if (isUnauthorized(error)) return error;
         throw error;
@@ -163,7 +180,7 @@ export class ProviderClient {
     };
     const claims = await this.#asUser(account, ask, (answer) => answer instanceof OAuthError);
     if (claims instanceof OAuthError) throw claims;
-    refuseForeignClaims(account.subject, claims, provider.provider.idToken !== undefined);
+    await refuseForeignClaims(account.subject, claims, provider);
     return { endpoint, claims };
   }
 
@@ -220,10 +237,18 @@ function isUnauthorized(error: unknown): error is OAuthError {
 }
 
 /**
- * Claims of another subject must not be used (OpenID Connect Core §5.3.2). An OpenID provider always names the subject;
- * others may call it something else, and then there is nothing to compare.
+ * Claims of another subject must not be used (OpenID Connect Core §5.3.2). An answer of another shape than the sign-in
+ * reads names nobody that could be compared; an OpenID provider always names the subject.
  */
-function refuseForeignClaims(subject: string, { sub }: Record<string, unknown>, isOpenId: boolean): void {
-  if (sub === subject || (sub === undefined && !isOpenId)) return;
+async function refuseForeignClaims(
+  subject: string,
+  claims: Record<string, unknown>,
+  { provider }: ConfiguredProvider,
+): Promise<void> {
+  if (provider.quirks?.userinfo?.isAnonymous) return;
+  const { sub } = claims;
+  const checked = await provider.claims['~standard'].validate(claims);
+  const named = checked.issues ? sub : provider.toProfile(checked.value, {}).subject;
+  if (named === subject || (named === undefined && !provider.idToken)) return;
   throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject, or of nobody');
 }

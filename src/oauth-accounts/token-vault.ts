@@ -12,6 +12,7 @@ const storedTokens = z.object({
   refreshToken: z.string().optional(),
   expiresAt: z.iso.datetime().optional(),
   scopes: z.array(z.string()),
+  details: z.record(z.string(), z.string()).optional(),
 });
 
 /**
@@ -21,8 +22,8 @@ const storedTokens = z.object({
 export class TokenVault {
   constructor(private readonly sealer: Sealer) {}
 
-  seal(place: TokenPlace, { accessToken, refreshToken, expiresAt, scopes }: TokenSet): string {
-    const text = JSON.stringify({ accessToken, refreshToken, expiresAt: expiresAt?.toISOString(), scopes });
+  seal(place: TokenPlace, { accessToken, refreshToken, expiresAt, scopes, details }: TokenSet): string {
+    const text = JSON.stringify({ accessToken, refreshToken, expiresAt: expiresAt?.toISOString(), scopes, details });
     return this.sealer.seal(purpose(place), row(place), text);
   }
 

@@ -14,12 +14,15 @@ const metadata = z.object({
   userinfo_endpoint: address.optional(),
   revocation_endpoint: address.optional(),
   authorization_response_iss_parameter_supported: z.boolean().default(false),
+  token_endpoint_auth_methods_supported: z.array(z.string()).default(['client_secret_basic']),
 });
 
 export interface DiscoveredProvider {
   readonly endpoints: ProviderEndpoints;
   /** RFC 9207 §3: the provider promises `iss` in every callback. */
   readonly promisesIssuer: boolean;
+  /** Basic, unless the provider does not list it. */
+  readonly tokenEndpointAuthMethod: 'client_secret_post' | 'client_secret_basic';
 }
 
 /**
@@ -35,10 +38,18 @@ export async function discover(http: ProviderHttp, issuer: string): Promise<Disc
   if (status !== 200) throw new OAuthError('provider_unreachable', step, `discovery answered ${status}`);
   const parsed = metadata.safeParse(jsonObject(text));
   if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable discovery document');
-  const { issuer: named, authorization_response_iss_parameter_supported: promisesIssuer, ...endpoints } = parsed.data;
+  const {
+    issuer: named,
+    authorization_response_iss_parameter_supported: promisesIssuer,
+    token_endpoint_auth_methods_supported: methods,
+    ...endpoints
+  } = parsed.data;
   if (named !== issuer) throw new OAuthError('provider_answer_invalid', step, 'discovery names another issuer');
   if (issuer.startsWith('https:') && Object.values(endpoints).some((endpoint) => endpoint.startsWith('http:'))) {
     throw new OAuthError('provider_answer_invalid', step, 'discovery leads from https to http');
   }
-  return { endpoints, promisesIssuer };
+  const tokenEndpointAuthMethod = methods.includes('client_secret_basic')
+    ? 'client_secret_basic'
+    : 'client_secret_post';
+  return { endpoints, promisesIssuer, tokenEndpointAuthMethod };
 }

@@ -48,13 +48,14 @@ export class IdTokenVerifier {
   }
 
   /**
+   * @param nonce ours; undefined where the provider does not repeat it
    * @returns the claims, verified
    * @throws OAuthError `id_token_invalid`, or what went wrong while the keys were read
    */
   async verify(
     provider: ConfiguredProvider,
     idToken: string,
-    nonce: string,
+    nonce: string | undefined,
     signal?: AbortSignal,
   ): Promise<Record<string, unknown>> {
     const keys = this.#keysOf(provider);
@@ -73,7 +74,7 @@ export class IdTokenVerifier {
     }
   }
 
-  async #verifyWith(keys: KeySet, provider: ConfiguredProvider, idToken: string, nonce: string) {
+  async #verifyWith(keys: KeySet, provider: ConfiguredProvider, idToken: string, nonce: string | undefined) {
     const server = this.#server(provider, idToken);
     const client = { client_id: provider.settings.clientId, [clockTolerance]: CLOCK_TOLERANCE_IN_SECONDS };
     // The library reads an HTTP answer. Ours has been read and checked; this is its id_token in the same form.
@@ -100,8 +101,9 @@ export class IdTokenVerifier {
 
   /** The provider as the library wants it, with the one of its issuer spellings that the token uses. */
   #server(provider: ConfiguredProvider, idToken: string): AuthorizationServer {
-    const claimed = unverifiedIssuer(idToken);
-    const issuer = provider.issuers.find((spelling) => spelling === claimed) ?? provider.issuers[0];
+    const claimed = unverifiedClaims(idToken);
+    const spellings = provider.issuers.map((spelling) => filledIn(spelling, claimed));
+    const issuer = spellings.find((spelling) => spelling === claimed.iss) ?? spellings[0];
     if (issuer === undefined) throw new TypeError(`Provider "${provider.id}" has an id_token but no issuer.`);
     return {
       issuer,
@@ -177,12 +179,20 @@ function refuseLooseTimes(claims: Record<string, unknown>): void {
 }
 
 /** Only to choose between spellings of the same issuer; the library then compares it as part of the verification. */
-function unverifiedIssuer(idToken: string): unknown {
+function unverifiedClaims(idToken: string): Record<string, unknown> {
   try {
-    return decodeJwt(idToken).iss;
+    return decodeJwt(idToken);
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+/** `https://…/{tid}/v2.0` with the token's own claim: issuer and claim then stand in one signed token, and agree. */
+function filledIn(spelling: string, claims: Record<string, unknown>): string {
+  return spelling.replace(/\{(\w+)\}/g, (open, claim: string) => {
+    const value = claims[claim];
+    return typeof value === 'string' && /^[\w-]+$/.test(value) ? value : open;
+  });
 }
 
 function isUnknownKey(error: unknown): boolean {

@@ -3,12 +3,21 @@ import type { Authorization } from './authorization-handler.js';
 import { IdTokenVerifier } from './id-token.js';
 import { OAuthError } from './oauth.errors.js';
 import { cleanProfile } from './profile.js';
-import { jsonObject, ProviderHttp } from './provider-http.js';
+import { ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
+import type { ClaimsCall, Details, ProviderProfile } from './provider.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import type { TokenAnswer } from './token-endpoint.js';
+import { readAsUser, readUserinfo } from './userinfo.js';
 
-/** From a token answer to a proven identity: claims from the verified id_token, or from userinfo. */
+/** The way back of one sign-in: its attempt, what the callback said, and when it must be over. */
+interface WayBack {
+  readonly attempt: SignInAttempt;
+  readonly details: Details;
+  readonly deadline: AbortSignal;
+}
+
+/** From a token answer to a proven identity: claims from the verified id_token, from userinfo, or the provider's way. */
 @Injectable()
 export class IdentityProof {
   constructor(
@@ -17,63 +26,82 @@ export class IdentityProof {
   ) {}
 
   /** @throws OAuthError */
-  async prove(
-    provider: ConfiguredProvider,
-    { idToken, ...tokens }: TokenAnswer,
-    attempt: SignInAttempt,
-    deadline: AbortSignal,
-  ): Promise<Authorization> {
+  async prove(provider: ConfiguredProvider, answer: TokenAnswer, way: WayBack): Promise<Authorization> {
     const facts = provider.provider;
-    if (!attempt.neededScopes.every((scope) => tokens.scopes.includes(scope))) {
+    const { accessToken, refreshToken, expiresAt, scopes, details } = answer;
+    const { attempt } = way;
+    if (!attempt.neededScopes.every((scope) => scopes.includes(scope))) {
       throw new OAuthError('access_denied', 'token_request', 'a permission that was asked for was not given');
     }
-    const raw = facts.idToken
-      ? await this.#verified(provider, idToken, attempt.nonce, deadline)
-      : await this.#asked(provider, tokens.accessToken, deadline);
-    const checked = await facts.claims['~standard'].validate(raw);
+    const checked = await facts.claims['~standard'].validate(await this.#claims(provider, answer, way));
     if (checked.issues) {
       const code = facts.idToken ? 'claims_invalid' : 'provider_answer_invalid';
       throw new OAuthError(code, 'claims', 'the claims are not what the provider documents');
     }
     facts.checkClaims?.(checked.value, provider.settings);
-    const profile = cleanProfile(facts.toProfile(checked.value));
-    return { provider: provider.id, profile, claims: checked.value, tokens, attempt };
+    return {
+      provider: provider.id,
+      profile: vouchedFor(provider, cleanProfile(facts.toProfile(checked.value, { ...way.details, ...details }))),
+      claims: checked.value,
+      tokens: { accessToken, refreshToken, expiresAt, scopes, details },
+      attempt,
+    };
   }
 
-  async #verified(provider: ConfiguredProvider, idToken: string | undefined, nonce: string, deadline: AbortSignal) {
+  async #claims(provider: ConfiguredProvider, answer: TokenAnswer, way: WayBack): Promise<unknown> {
+    const facts = provider.provider;
+    const { idToken } = facts;
+    const signal = way.deadline;
+    const userinfo = async () => {
+      const address = await provider.userinfoEndpoint(signal, { ...way.details, ...answer.details });
+      if (address === undefined) throw new OAuthError('provider_answer_invalid', 'userinfo', 'no userinfo address');
+      return readUserinfo(this.http, provider, address, answer.accessToken, signal);
+    };
+    if (facts.fetchClaims) return facts.fetchClaims(await this.#call(provider, answer, way, userinfo));
+    if (!idToken) return userinfo();
+    const proven = await this.#verified(provider, answer, way);
+    if (!idToken.withUserinfo || (await provider.userinfoEndpoint(signal)) === undefined) return proven;
+    const told = await userinfo();
+    // OpenID Connect Core §5.3.2: without the same subject, userinfo must not be used.
+    if (told.sub !== proven.sub) throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject');
+    return { ...told, ...proven };
+  }
+
+  async #verified(provider: ConfiguredProvider, { idToken }: TokenAnswer, { attempt, deadline }: WayBack) {
     if (idToken === undefined) {
       throw new OAuthError('provider_answer_invalid', 'token_request', 'the token answer has no id_token');
     }
+    const nonce = provider.usesNonce ? attempt.nonce : undefined;
     return this.idTokens.verify(provider, idToken, nonce, deadline);
   }
 
-  async #asked(provider: ConfiguredProvider, accessToken: string, signal: AbortSignal): Promise<unknown> {
-    const facts = provider.provider;
-    if (facts.fetchClaims) return facts.fetchClaims(this.http, accessToken, signal);
-    const address = await provider.userinfoEndpoint(signal);
-    if (address === undefined) throw new OAuthError('provider_answer_invalid', 'userinfo', 'no userinfo address');
-    return readUserinfo(this.http, address, accessToken, signal);
+  async #call(
+    provider: ConfiguredProvider,
+    { accessToken, raw, details }: TokenAnswer,
+    way: WayBack,
+    userinfo: ClaimsCall['userinfo'],
+  ): Promise<ClaimsCall> {
+    const signal = way.deadline;
+    return {
+      userinfo,
+      get: (address, options) => readAsUser(this.http, provider, address, accessToken, { ...options, signal }),
+      answer: raw,
+      endpoints: await provider.endpoints(signal, { ...way.details, ...details }),
+      settings: provider.settings,
+    };
   }
 }
 
-/**
- * Asks userinfo with the token in the header (RFC 6750 §2.1), never in the address.
- *
- * @throws OAuthError; `provider_refused` with the status 401, 403 or 404 in its cause
- */
-export async function readUserinfo(
-  http: ProviderHttp,
-  address: string,
-  accessToken: string,
-  signal?: AbortSignal,
-): Promise<Record<string, unknown>> {
-  const step = 'userinfo';
-  const headers = { authorization: `Bearer ${accessToken}` };
-  const { status, text } = await http.get(address, { step, headers, signal });
-  if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
-  if (status !== 200) throw new OAuthError('provider_refused', step, `answered ${status}`, { cause: { status } });
-  const claims = jsonObject(text);
-  if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');
-  if (typeof claims.error === 'string') throw new OAuthError('provider_refused', step, 'an error with status 200');
-  return claims;
+/** The profile with no more said of its address than the provider's word is worth. */
+function vouchedFor({ provider, settings }: ConfiguredProvider, profile: ProviderProfile): ProviderProfile {
+  switch (provider.emails ?? 'verified') {
+    case 'verified':
+      return profile;
+    case 'operator':
+      return { ...profile, emailVerified: profile.emailVerified && settings.trustEmails };
+    case 'unverified':
+      return { ...profile, emailVerified: false };
+    case 'none':
+      return { ...profile, email: undefined, emailVerified: false };
+  }
 }

@@ -1,6 +1,6 @@
 import { Controller, Get, Head, HttpCode, Post, Req, Res, type Type, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { Public } from '../access/access.decorators.js';
+import { CrossSiteForm, Public } from '../access/access.decorators.js';
 import { referenceOf } from '../access/client.js';
 import { AuthorizationHandler } from './authorization-handler.js';
 import { FailureRecorder } from './failure-recorder.js';
@@ -9,7 +9,7 @@ import { MethodNotAllowedError } from '../access/access.errors.js';
 import type { OAuthProvider } from './provider.js';
 
 /** The routes of one provider: begin a sign-in, and come back from it. */
-export function OAuthController({ id, label }: OAuthProvider): Type {
+export function OAuthController({ id, label, quirks }: OAuthProvider): Type {
   @Public()
   @Controller(id)
   class ProviderController {
@@ -60,7 +60,22 @@ export function OAuthController({ id, label }: OAuthProvider): Type {
       response.redirect(303, next);
     }
   }
-  return ProviderController;
+  if (quirks?.responseMode !== 'form_post') return ProviderController;
+
+  @Public()
+  @Controller(id)
+  class FormPostController extends ProviderController {
+    // OAuth 2.0 Form Post Response Mode: the provider makes the browser send the callback. The state in the attempt's
+    // own cookie says that this browser began it, as with the callback that is an address.
+    @Post('authorized')
+    @CrossSiteForm()
+    @CallbackLeg()
+    @UseGuards(OAuthGuard(id))
+    async authorizedByForm(@Req() request: Request, @Res() response: Response): Promise<void> {
+      await this.authorized(request, response);
+    }
+  }
+  return FormPostController;
 }
 
 /** Sends the person on, or ends a prefetch with nothing. */

@@ -7,7 +7,7 @@ import { causedByAnotherSite } from '../access/same-origin.guard.js';
 import { Gate } from '../events/gate.js';
 import { AttemptsService } from './attempts.service.js';
 import { AuthorizationHandler } from './authorization-handler.js';
-import { readCallback } from './callback.js';
+import { readCallback, readDetails } from './callback.js';
 import { ConsentLinks } from './consent-links.js';
 import { FailureRecorder } from './failure-recorder.js';
 import { IdTokenVerifier } from './id-token.js';
@@ -93,14 +93,19 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
         neededScopes: [...needed],
       });
       const parameters = await this.#authorizationParameters(provider, draft);
+      const responseMode = provider.provider.quirks?.responseMode;
       request.strategy = {
         leg: 'begin',
         authorizationEndpoint: ends.authorization_endpoint,
-        parameters: provider.provider.idToken ? { ...parameters, nonce: draft.nonce } : parameters,
+        parameters: {
+          ...parameters,
+          ...(provider.usesNonce ? { nonce: draft.nonce } : {}),
+          ...(responseMode === undefined ? {} : { response_mode: responseMode }),
+        },
         scopes: [...new Set([...provider.scopes, ...ask])],
         keep: (codeVerifier) => {
           const response = context.switchToHttp().getResponse<Response>();
-          this.cookies.write(request, response, { ...draft, codeVerifier });
+          this.cookies.write(request, response, { ...draft, codeVerifier }, responseMode === 'form_post');
           return draft.state;
         },
       };
@@ -109,9 +114,11 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
 
     /** Leg two: the attempt is used up, then the code is exchanged and the identity proven. */
     async #resume(provider: ConfiguredProvider, request: Request, context: ExecutionContext): Promise<boolean> {
-      const callback = readCallback(request);
+      const sent = fieldsOf(request);
+      const callback = readCallback(sent, request.get('sec-fetch-dest'));
+      const { callbackParameters = [], deniedErrors = [] } = provider.provider.quirks ?? {};
       const attempt = this.cookies.read(request, provider.id, callback.state);
-      if (callback.issuer === undefined ? await provider.promisesIssuer() : !isIssuer(provider, callback.issuer)) {
+      if (callback.issuer === undefined ? await provider.promisesIssuer() : !provider.isIssuer(callback.issuer)) {
         throw new OAuthError('issuer_mismatch', 'callback', 'iss is wrong or missing');
       }
       if (!(await this.attempts.use(attempt, referenceOf(request)))) {
@@ -122,12 +129,13 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       }
       return this.failures.record(attempt, async () => {
         if ('error' in callback) {
-          throw callback.error === 'access_denied'
+          throw callback.error === 'access_denied' || deniedErrors.includes(callback.error)
             ? new OAuthError('access_denied', 'callback', 'the person said no')
             : new OAuthError('provider_refused', 'callback', 'the provider sent an error');
         }
         const deadline = AbortSignal.timeout(SIGN_IN_LIMIT_MS);
-        request.strategy = { leg: 'callback', code: callback.code, attempt, deadline };
+        const details = readDetails(sent, callbackParameters);
+        request.strategy = { leg: 'callback', code: callback.code, attempt, details, deadline };
         return super.canActivate(context) as Promise<boolean>;
       });
     }
@@ -146,8 +154,9 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
         throw new OAuthError('sign_in_refused', 'begin', 'a listener of oauth.starting failed', { cause });
       }
       const prompt = settings.prompt ?? facts.prompt ?? '';
+      const own = facts.authorizationParams;
       return {
-        ...facts.authorizationParams?.(settings),
+        ...(typeof own === 'function' ? own(settings) : own),
         ...(prompt === '' ? {} : { prompt }),
         ...starting.parameters,
       };
@@ -167,16 +176,11 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
   return mixin(ProviderGuard);
 }
 
-/** What a link or a form says about the sign-in it begins. */
+/** What a link or a form says: about the sign-in it begins, or, as a callback, about the one that ends. */
 function fieldsOf(request: Request): Readonly<Record<string, unknown>> {
   return request.method === 'POST' ? ((request.body as Record<string, unknown> | undefined) ?? {}) : request.query;
 }
 
 function isPrefetch(request: Request): boolean {
   return /prefetch|preview/.test(request.get('sec-purpose') ?? request.get('purpose') ?? request.get('x-moz') ?? '');
-}
-
-function isIssuer(provider: ConfiguredProvider, issuer: string): boolean {
-  // A provider that is known by its addresses only has nothing to compare with.
-  return provider.issuers.length === 0 || provider.issuers.includes(issuer);
 }

@@ -7,7 +7,7 @@ import { IdTokenVerifier } from './id-token.js';
 import { IdentityProof } from './identity-proof.js';
 import { Strategies } from './oauth2.strategy.js';
 import { OAuthController } from './oauth.controller.js';
-import { ProviderHttp } from './provider-http.js';
+import { PROVIDER_CONNECTOR, type ProviderConnector, ProviderHttp } from './provider-http.js';
 import { ProviderRegistry, STAND_IN_SETTINGS, type StandInSettings } from './provider.registry.js';
 import type { OAuthProvider } from './provider.js';
 import { AttemptCookies } from './sign-in-attempt.js';
@@ -26,7 +26,12 @@ import { TokenEndpoint } from './token-endpoint.js';
  */
 @Module({})
 export class OAuthModule {
-  static forRoot(catalogue: readonly OAuthProvider[], standIns: StandInSettings): DynamicModule {
+  /** @param connector how providers are reached; by default at their own addresses */
+  static forRoot(
+    catalogue: readonly OAuthProvider[],
+    standIns: StandInSettings,
+    connector?: ProviderConnector,
+  ): DynamicModule {
     const shared = [ProviderHttp, ProviderRegistry, TokenEndpoint, IdTokenVerifier, AttemptCookies, AttemptsService, ConsentLinks, FailureRecorder, Strategies]; // prettier-ignore
     return {
       module: OAuthModule,
@@ -35,7 +40,12 @@ export class OAuthModule {
         TypeOrmModule.forFeature([SignInAttemptRecord]),
         ...catalogue.map((provider) => OAuthModule.forFeature(provider)),
       ],
-      providers: [{ provide: STAND_IN_SETTINGS, useValue: standIns }, IdentityProof, ...shared],
+      providers: [
+        { provide: STAND_IN_SETTINGS, useValue: standIns },
+        { provide: PROVIDER_CONNECTOR, useValue: connector },
+        IdentityProof,
+        ...shared,
+      ],
       exports: shared,
     };
   }

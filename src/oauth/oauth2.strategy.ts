@@ -4,7 +4,7 @@ import passport from 'passport';
 import OAuth2Strategy from 'passport-oauth2';
 import type { Authorization } from './authorization-handler.js';
 import { IdentityProof } from './identity-proof.js';
-import type { ProviderStrategyOptions, ProviderVerify } from './provider.js';
+import type { Details, ProviderStrategyOptions, ProviderVerify } from './provider.js';
 import { type ConfiguredProvider, ProviderRegistry } from './provider.registry.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import { type TokenAnswer, TokenEndpoint } from './token-endpoint.js';
@@ -23,10 +23,15 @@ export type StrategyRequest =
       readonly leg: 'callback';
       readonly code: string;
       readonly attempt: SignInAttempt;
+      /** What the callback said beside the code, as far as the provider reads it. */
+      readonly details: Details;
       readonly deadline: AbortSignal;
     };
 
-type CallbackRequest = Extract<StrategyRequest, { leg: 'callback' }>;
+/** A strategy refuses to be made without addresses. */
+const UNKNOWN_YET = 'https://discovery.invalid/';
+
+export type CallbackRequest = Extract<StrategyRequest, { leg: 'callback' }>;
 
 export type StrategyOutcome = { readonly location: string } | { readonly authorization: Authorization };
 
@@ -70,18 +75,18 @@ export class Strategies {
       clientID: provider.settings.clientId,
       clientSecret: provider.settings.clientSecret,
       callbackURL: provider.redirectUri,
-      // Where discovery decides, the guard sets the address of each request.
-      authorizationURL: provider.provider.endpoints.authorization_endpoint,
-      tokenURL: provider.provider.endpoints.token_endpoint,
+      // The guard sets the address of each request: settings, discovery and the person's place decide.
+      authorizationURL: provider.provider.endpoints?.authorization_endpoint ?? UNKNOWN_YET,
+      tokenURL: provider.provider.endpoints?.token_endpoint ?? UNKNOWN_YET,
       scope: [...provider.scopes],
-      pkce: 'S256',
+      scopeSeparator: provider.provider.quirks?.scopeSeparator ?? ' ',
+      pkce: provider.usesPkce ? 'S256' : undefined,
       store: attemptStore,
       passReqToCallback: true,
       skipUserProfile: true,
     };
     const verify: ProviderVerify = (request, _accessToken, _refreshToken, answer, _profile, done) => {
-      const { attempt, deadline } = callbackOf(request as Request);
-      this.proof.prove(provider, answer as TokenAnswer, attempt, deadline).then(
+      this.proof.prove(provider, answer as TokenAnswer, callbackOf(request as Request)).then(
         (authorization) => done(null, { authorization } satisfies StrategyOutcome),
         (error: unknown) => done(error),
       );
@@ -93,8 +98,11 @@ export class Strategies {
   }
 
   #harden(strategy: StrategySeam, provider: ConfiguredProvider): void {
-    const exchange = (parameters: Record<string, string>, { attempt, deadline }: CallbackRequest) =>
-      this.tokenEndpoint.exchange(provider, parameters, [...provider.scopes, ...attempt.askedScopes], deadline);
+    const clientIdParameter = provider.provider.quirks?.clientIdParameter;
+    const exchange = (parameters: Record<string, string>, { attempt, details, deadline }: CallbackRequest) => {
+      const askedScopes = [...provider.scopes, ...attempt.askedScopes];
+      return this.tokenEndpoint.exchange(provider, parameters, askedScopes, details, deadline);
+    };
     // Our errors already say what happened; the strategy would wrap them and lose the code.
     strategy._createOAuthError = (_message, error) => error;
 
@@ -104,7 +112,7 @@ export class Strategies {
     strategy.authenticate = function (this: StrategySeam, request, options) {
       const asked = request.strategy;
       if (!asked) throw new TypeError('the strategy was called without its guard');
-      this.redirect = (location) => this.success({ location });
+      this.redirect = (location) => this.success({ location: withClientIdAs(clientIdParameter, location) });
       const oauth2 = Object.create(this._oauth2) as StrategySeam['_oauth2'];
       this._oauth2 = oauth2;
       if (asked.leg === 'begin') {
@@ -129,7 +137,12 @@ function onlyChecked(request: Request, asked: StrategyRequest): Request {
   return Object.create(request, { query: { value: query }, body: { value: undefined } }) as Request;
 }
 
-function callbackOf(request: Request) {
+/** The authorization request with the client id under the name the provider has for it. */
+function withClientIdAs(name: string | undefined, location: string): string {
+  return name === undefined ? location : location.replace(/([?&])client_id=/, `$1${name}=`);
+}
+
+function callbackOf(request: Request): CallbackRequest {
   if (request.strategy?.leg !== 'callback') throw new TypeError('not a callback');
   return request.strategy;
 }
@@ -138,22 +151,22 @@ function callbackOf(request: Request) {
 const attemptStore = {
   store(
     request: Request,
-    codeVerifier: string,
+    codeVerifier: string | undefined,
     _state: unknown,
     _meta: unknown,
     done: (error: unknown, state?: string) => void,
   ): void {
     const asked = request.strategy;
-    if (asked?.leg === 'begin') done(null, asked.keep(codeVerifier));
+    if (asked?.leg === 'begin') done(null, asked.keep(codeVerifier ?? ''));
     else done(new TypeError('not the beginning of a sign-in'));
   },
   verify(
     request: Request,
     _state: unknown,
     _meta: unknown,
-    done: (error: unknown, codeVerifier?: string) => void,
+    done: (error: unknown, codeVerifier?: string | true) => void,
   ): void {
-    // The guard has opened and compared the attempt already.
-    done(null, callbackOf(request).attempt.codeVerifier);
+    // The guard has opened and compared the attempt already. Anything but a text means: no verifier.
+    done(null, callbackOf(request).attempt.codeVerifier || true);
   },
 };

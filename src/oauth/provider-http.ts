@@ -1,5 +1,5 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Agent, request as send } from 'undici';
+import { Inject, Injectable, type OnApplicationShutdown, Optional } from '@nestjs/common';
+import { Agent, type buildConnector, request as send } from 'undici';
 import { OAuthError, type Step } from './oauth.errors.js';
 import { connectorTo } from './public-address.js';
 
@@ -9,6 +9,10 @@ const CALL_LIMIT_MS = 5000;
 const ANSWER_LIMIT_BYTES = 256 * 1024;
 /** RFC 9325 §3.1.1. Node's default as well, but that can be lowered from outside, by NODE_OPTIONS. */
 const OLDEST_TLS = 'TLSv1.2';
+
+/** Opens the connections to providers, in place of the ordinary way: for a conformance check, which plays them all. */
+export const PROVIDER_CONNECTOR = Symbol('provider connector');
+export type ProviderConnector = buildConnector.connector;
 
 export interface ProviderAnswer {
   readonly status: number;
@@ -50,11 +54,16 @@ export interface ProviderRequest extends ProviderCall {
 @Injectable()
 export class ProviderHttp implements OnApplicationShutdown {
   readonly #trusted = new Set<string>();
-  readonly #connect = connectorTo(this.#trusted, { timeout: CALL_LIMIT_MS, minVersion: OLDEST_TLS });
-  readonly #forReading = new Agent({ connect: this.#connect });
+  readonly #forReading: Agent;
   // A POST here spends an authorization code or a refresh token. It gets a connection of its own: on a shared one
   // the provider may just be closing, nobody could tell whether it was received.
-  readonly #forSpending = new Agent({ connect: this.#connect, pipelining: 0 });
+  readonly #forSpending: Agent;
+
+  constructor(@Optional() @Inject(PROVIDER_CONNECTOR) connector?: ProviderConnector) {
+    const connect = connector ?? connectorTo(this.#trusted, { timeout: CALL_LIMIT_MS, minVersion: OLDEST_TLS });
+    this.#forReading = new Agent({ connect });
+    this.#forSpending = new Agent({ connect, pipelining: 0 });
+  }
 
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.#forReading.destroy(), this.#forSpending.destroy()]);

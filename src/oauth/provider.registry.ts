@@ -1,23 +1,31 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import { type Config, ConfigurationError, type ProviderSettings } from '../config/config.js';
+import { type Config, ConfigurationError } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import type { ProviderSettings } from '../config/provider-settings.js';
 import { discover, type DiscoveredProvider } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
 import { ProviderHttp } from './provider-http.js';
-import type { OAuthProvider, ProviderEndpoints } from './provider.js';
+import type { Details, OAuthProvider, ProviderEndpoints } from './provider.js';
 import { waitUntil } from './shared-read.js';
 
 /** Settings that stand in for the environment: the built-in stand-in speaks as a provider that nobody configured. */
 export const STAND_IN_SETTINGS = Symbol('stand-in settings');
+/** First path segments that are not a provider's. */
+const RESERVED_IDS = new Set(
+  ['account', 'admin', 'api', 'assets', 'health', 'login', 'logout', 'metrics', 'stand-in'], // prettier-ignore
+);
+
 export type StandInSettings = Readonly<Record<string, ProviderSettings>>;
 
 /** A provider together with what this installation says about it. */
 export class ConfiguredProvider {
   readonly redirectUri: string;
   readonly scopes: readonly string[];
-  /** Accepted spellings of `iss`; empty for a provider that is known by its addresses only. */
+  /** Accepted spellings of `iss`, `{claim}` open in them; empty for a provider that is known by its addresses only. */
   readonly issuers: readonly string[];
+  /** What its file says of its addresses, and what the settings say instead. */
+  readonly #written: Partial<ProviderEndpoints>;
   #discovery: Promise<DiscoveredProvider> | undefined;
 
   constructor(
@@ -28,7 +36,11 @@ export class ConfiguredProvider {
   ) {
     this.redirectUri = `${baseUrl}/${provider.id}/authorized`;
     this.scopes = settings.scopes ?? provider.scopes;
-    this.issuers = settings.issuer === undefined ? (provider.idToken?.issuers ?? []) : [settings.issuer];
+    this.issuers =
+      settings.issuer === undefined
+        ? (provider.idToken?.issuers ?? (provider.issuer === undefined ? [] : [provider.issuer]))
+        : [settings.issuer];
+    this.#written = settings.issuer === undefined ? filledIn({ ...provider.endpoints }, settings.own) : {};
   }
 
   get id(): string {
@@ -39,24 +51,42 @@ export class ConfiguredProvider {
     return this.provider.label;
   }
 
-  /** Where the provider is. Asks it only when the settings name another issuer and leave its addresses open. */
-  async endpoints(signal?: AbortSignal): Promise<ProviderEndpoints> {
-    const { issuer, endpoints } = this.settings;
-    const known = { ...(issuer === undefined ? this.provider.endpoints : {}), ...endpoints };
-    if (isComplete(known, this.provider)) return known;
-    return { ...(await this.#discovered(signal)).endpoints, ...endpoints };
+  /** Headers of every call, with the own settings filled in. */
+  get headers(): Readonly<Record<string, string>> {
+    return filledIn({ ...this.provider.quirks?.headers }, this.settings.own);
+  }
+
+  get usesPkce(): boolean {
+    return this.settings.pkce && this.provider.quirks?.pkce !== false;
+  }
+
+  /** Whether our nonce comes back in the id_token. */
+  get usesNonce(): boolean {
+    return this.provider.idToken !== undefined && this.provider.idToken.nonce !== false;
+  }
+
+  /**
+   * Where the provider is. Asks it only when the settings name its issuer and leave its addresses open.
+   *
+   * @param details of the person it is asked about, where that decides
+   */
+  async endpoints(signal?: AbortSignal, details: Details = {}): Promise<ProviderEndpoints> {
+    const place = this.provider.placeOf?.(details, this.settings).endpoints;
+    const named = { ...this.#written, ...place, ...this.settings.endpoints };
+    if (isComplete(named, this.provider)) return named;
+    return { ...(await this.#discovered(signal)).endpoints, ...this.settings.endpoints };
   }
 
   /** Where claims are asked live; undefined for a provider that has no such address. */
-  async userinfoEndpoint(signal?: AbortSignal): Promise<string | undefined> {
-    const { userinfo_endpoint } = await this.endpoints(signal);
+  async userinfoEndpoint(signal?: AbortSignal, details?: Details): Promise<string | undefined> {
+    const { userinfo_endpoint } = await this.endpoints(signal, details);
     if (userinfo_endpoint !== undefined || this.settings.issuer === undefined) return userinfo_endpoint;
     return (await this.#discovered(signal)).endpoints.userinfo_endpoint;
   }
 
   /** Where tokens are taken back (RFC 7009); undefined for a provider that has no such address. */
-  async revocationEndpoint(): Promise<string | undefined> {
-    const { revocation_endpoint } = await this.endpoints();
+  async revocationEndpoint(details?: Details): Promise<string | undefined> {
+    const { revocation_endpoint } = await this.endpoints(undefined, details);
     if (revocation_endpoint !== undefined || this.settings.issuer === undefined) return revocation_endpoint;
     return (await this.#discovered()).endpoints.revocation_endpoint;
   }
@@ -65,22 +95,37 @@ export class ConfiguredProvider {
    * Where the provider's API may be called with a person's token; the first one is what a path is relative to.
    * Where the settings name another installation of the provider, it is that one alone.
    */
-  async apiOrigins(): Promise<readonly string[]> {
-    const userinfo = await this.userinfoEndpoint();
+  async apiOrigins(details: Details = {}): Promise<readonly string[]> {
+    const userinfo = await this.userinfoEndpoint(undefined, details);
     const isElsewhere = this.settings.issuer !== undefined || this.settings.endpoints.userinfo_endpoint !== undefined;
+    const place = this.provider.placeOf?.(details, this.settings).apiOrigins ?? [];
     const declared = isElsewhere ? [] : (this.provider.apiOrigins ?? []);
-    return [...new Set([...declared, ...(userinfo === undefined ? [] : [new URL(userinfo).origin])])];
+    return [...new Set([...place, ...declared, ...(userinfo === undefined ? [] : [new URL(userinfo).origin])])];
   }
 
-  /** Whether a callback without `iss` must be refused (RFC 9207 §2.4). */
+  /** How we prove ourselves at the token endpoint: as its file says, or as a server that describes itself does. */
+  async tokenEndpointAuthMethod(signal?: AbortSignal): Promise<'client_secret_post' | 'client_secret_basic'> {
+    const method = this.provider.quirks?.tokenEndpointAuthMethod;
+    if (method !== undefined || this.provider.endpoints !== undefined) return method ?? 'client_secret_post';
+    return (await this.#discovered(signal)).tokenEndpointAuthMethod;
+  }
+
+  /** Whether a callback without `iss` must be refused (RFC 9207 §2.4). Asks only a provider that describes itself. */
   async promisesIssuer(): Promise<boolean> {
-    return this.#discovery === undefined ? false : (await this.#discovery).promisesIssuer;
+    if (isComplete({ ...this.#written, ...this.settings.endpoints }, this.provider)) return false;
+    return (await this.#discovered()).promisesIssuer;
+  }
+
+  /** Whether `issuer`, as a callback names it, is this provider. */
+  isIssuer(issuer: string): boolean {
+    // A provider that is known by its addresses only has nothing to compare with.
+    return this.issuers.length === 0 || this.issuers.some((spelling) => issuerPattern(spelling).test(issuer));
   }
 
   /** The addresses that pages may lead to (`form-action`), as far as they are known without asking. */
   get authorizationOrigin(): string | undefined {
     const { issuer, endpoints } = this.settings;
-    const address = endpoints.authorization_endpoint ?? issuer ?? this.provider.endpoints.authorization_endpoint;
+    const address = endpoints.authorization_endpoint ?? issuer ?? this.#written.authorization_endpoint ?? '';
     return URL.canParse(address) ? new URL(address).origin : undefined;
   }
 
@@ -110,10 +155,13 @@ export class ProviderRegistry implements OnApplicationBootstrap {
   /** Takes a provider in when it is configured. @throws ConfigurationError, TypeError for a second one of that id */
   add(provider: OAuthProvider): ConfiguredProvider | undefined {
     if (this.#providers.has(provider.id)) throw new TypeError(`Two providers have the id "${provider.id}".`);
-    const settings = this.config.provider(provider.id, provider.ownSettings) ?? this.standIns[provider.id];
+    if (RESERVED_IDS.has(provider.id))
+      throw new TypeError(`"${provider.id}" is a route of ours, and no provider's id.`);
+    const settings = this.config.provider(provider) ?? this.standIns[provider.id];
     if (!settings) return undefined;
     // Named by the operator or in the provider's file, in contrast to what discovery will tell.
-    const named = Object.values({ ...provider.endpoints, ...settings.endpoints, issuer: settings.issuer });
+    const written = filledIn({ ...provider.endpoints }, settings.own);
+    const named = Object.values({ ...written, ...settings.endpoints, issuer: settings.issuer });
     this.http.trust([...named.filter((address) => address !== undefined), ...(provider.apiOrigins ?? [])]);
     const configured = new ConfiguredProvider(provider, settings, this.http, this.config.baseUrl);
     this.#providers.set(provider.id, configured);
@@ -163,10 +211,33 @@ export class ProviderRegistry implements OnApplicationBootstrap {
   }
 }
 
-function isComplete(endpoints: Partial<ProviderEndpoints>, provider: OAuthProvider): endpoints is ProviderEndpoints {
+/** Whether a sign-in can be made from these addresses without asking the provider for more. */
+function isComplete(
+  endpoints: Partial<ProviderEndpoints>,
+  provider: OAuthProvider,
+): endpoints is ProviderEndpoints {
+  const { authorization_endpoint, token_endpoint, jwks_uri, userinfo_endpoint } = endpoints;
+  const { idToken } = provider;
+  const asksUserinfo = idToken ? idToken.withUserinfo === true : !provider.fetchClaims;
   return (
-    endpoints.authorization_endpoint !== undefined &&
-    endpoints.token_endpoint !== undefined &&
-    (provider.idToken ? endpoints.jwks_uri !== undefined : endpoints.userinfo_endpoint !== undefined)
+    authorization_endpoint !== undefined &&
+    token_endpoint !== undefined &&
+    (!idToken || jwks_uri !== undefined) &&
+    (!asksUserinfo || userinfo_endpoint !== undefined)
   );
+}
+
+/** The texts with the own settings put in for `{NAME}`. */
+function filledIn<Texts extends Readonly<Record<string, string>>>(texts: Texts, own: ProviderSettings['own']): Texts {
+  const entries = Object.entries(texts).map(([name, text]) => [
+    name,
+    text.replace(/\{([A-Z][A-Z0-9_]*)\}/g, (_, setting: string) => own[setting] ?? ''),
+  ]);
+  return Object.fromEntries(entries) as Texts;
+}
+
+/** `https://…/{tid}/v2.0`, where the token's own claim decides, as what a callback may name. */
+function issuerPattern(spelling: string): RegExp {
+  const parts = spelling.split(/\{\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('[\\w-]+')}$`);
 }

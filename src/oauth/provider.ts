@@ -5,7 +5,7 @@
  * A provider file is this value and nothing else; see `providers/google.ts` for a whole one.
  */
 import type { Strategy } from 'passport';
-import type { OwnSetting, ProviderSettings } from '../config/config.js';
+import type { OwnSetting, ProviderSettings } from '../config/provider-settings.js';
 import { isLoopback } from '../config/web-address.js';
 import type { Step } from './oauth.errors.js';
 import type { ProviderHttp } from './provider-http.js';
@@ -136,8 +136,10 @@ export interface ProviderQuirks {
   readonly refreshParameters?: Parameters;
   /** Where tokens are renewed, where that is not the token endpoint. */
   readonly refreshEndpoint?: string;
-  /** The member of the token answer that holds the scopes. Default: `scope`; a list is understood as well. */
+  /** The member of the token answer that holds the scopes. Default: `scope`. */
   readonly scopeMember?: string;
+  /** The scopes of the token answer are a list. Default: one text. */
+  readonly scopesAsList?: true;
   /** Values of `error` that mean what `invalid_grant` does: the code or the grant is dead. */
   readonly invalidGrantErrors?: readonly string[];
   /** Members of the token answer, and details of the callback, that are sealed and kept with the tokens. */

@@ -61,11 +61,14 @@ export class AttemptCookies {
     this.#options = { httpOnly: true, secure: config.https, sameSite: 'lax', path: '/' };
   }
 
-  write(request: Request, response: Response, attempt: SignInAttempt): void {
+  /** @param crossSite the callback is a form another site makes the browser send, which carries no lax cookie */
+  write(request: Request, response: Response, attempt: SignInAttempt, crossSite = false): void {
     for (const name of this.#surplus(request)) response.clearCookie(name, this.#options);
     const name = this.#name(attempt.state);
     const value = this.sealer.seal(PURPOSE, name, JSON.stringify(attempt));
-    response.cookie(name, value, { ...this.#options, maxAge: ATTEMPT_LIFETIME_MS });
+    // Browsers take SameSite=None only together with Secure.
+    const sameSite = crossSite && this.#options.secure ? 'none' : 'lax';
+    response.cookie(name, value, { ...this.#options, sameSite, maxAge: ATTEMPT_LIFETIME_MS });
   }
 
   /**

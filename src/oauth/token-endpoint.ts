@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { OAuthError, type Step } from './oauth.errors.js';
 import { jsonObject, type ProviderAnswer, type ProviderCall, ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
-import type { TokenSet } from './provider.js';
+import type { Details, TokenSet } from './provider.js';
 
 /**
  * How long a refresh may take in all. Longer than any other call, because an answer that comes after we have hung up
@@ -52,6 +52,19 @@ const OAUTH_ERRORS = new Set([
 
 export interface TokenAnswer extends TokenSet {
   readonly idToken?: string;
+  /** The answer as it came, for a provider that says there who the person is. */
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+/** What is asked of the token endpoint: a grant, and what belongs to it. */
+interface TokenRequest {
+  readonly address: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** What an answer without a scope has granted. */
+  readonly askedScopes: readonly string[];
+  /** What was said before and stays true unless the answer says otherwise. */
+  readonly details: Details;
+  readonly limits: Pick<ProviderCall, 'signal' | 'limitMs'>;
 }
 
 /** What a provider answers when a token is dead already, which is what a revocation wants. */
@@ -67,15 +80,24 @@ export class TokenEndpoint {
    *
    * @param parameters `code`, `redirect_uri`, `code_verifier` and `grant_type`, as Passport puts them together
    * @param askedScopes what an answer without a scope has granted
+   * @param details what the callback said beside the code
    * @throws OAuthError
    */
   async exchange(
     provider: ConfiguredProvider,
     parameters: Readonly<Record<string, string>>,
     askedScopes: readonly string[],
+    details: Details,
     signal?: AbortSignal,
   ): Promise<TokenAnswer> {
-    return this.#request(provider, parameters, [...new Set(askedScopes)], { signal });
+    const { token_endpoint: address } = await provider.endpoints(signal, details);
+    return this.#request(provider, {
+      address,
+      parameters: { ...parameters, ...provider.provider.quirks?.exchangeParameters },
+      askedScopes: [...new Set(askedScopes)],
+      details,
+      limits: { signal },
+    });
   }
 
   /**
@@ -84,11 +106,26 @@ export class TokenEndpoint {
    * @throws OAuthError; `code_rejected` when the grant is dead
    */
   async refresh(provider: ConfiguredProvider, stored: TokenSet): Promise<TokenSet> {
-    const parameters = { grant_type: 'refresh_token', refresh_token: stored.refreshToken ?? '' };
     const limits = { signal: AbortSignal.timeout(REFRESH_LIMIT_MS), limitMs: REFRESH_LIMIT_MS };
-    const answer = await this.#request(provider, parameters, stored.scopes, limits);
-    const { accessToken, refreshToken = stored.refreshToken, expiresAt, scopes } = answer;
-    return { accessToken, refreshToken, expiresAt, scopes };
+    const { token_endpoint } = await provider.endpoints(limits.signal, stored.details);
+    const { refreshEndpoint, refreshParameters = {}, scopeSeparator = ' ' } = provider.provider.quirks ?? {};
+    const more = Object.entries(refreshParameters).map(([name, value]) => [
+      name,
+      value.replace('{scopes}', stored.scopes.join(scopeSeparator)),
+    ]);
+    const answer = await this.#request(provider, {
+      address: refreshEndpoint ?? token_endpoint,
+      parameters: {
+        grant_type: 'refresh_token',
+        refresh_token: stored.refreshToken ?? '',
+        ...(Object.fromEntries(more) as Record<string, string>),
+      },
+      askedScopes: stored.scopes,
+      details: stored.details ?? {},
+      limits,
+    });
+    const { accessToken, refreshToken = stored.refreshToken, expiresAt, scopes, details } = answer;
+    return { accessToken, refreshToken, expiresAt, scopes, details };
   }
 
   /**
@@ -101,78 +138,157 @@ export class TokenEndpoint {
     const step: Step = 'revocation';
     const facts = provider.provider;
     if (facts.revoke) {
-      await facts.revoke({ http: this.http, settings: provider.settings, step }, tokens);
+      const endpoints = await provider.endpoints(undefined, tokens.details);
+      await facts.revoke({ http: this.http, endpoints, settings: provider.settings, step }, tokens);
       return true;
     }
-    const address = await provider.revocationEndpoint();
+    const address = await provider.revocationEndpoint(tokens.details);
     if (address === undefined) return false;
-    const { form, headers } = clientAuthentication(provider);
-    // RFC 7009 §2.1: with the refresh token go the access tokens that came of it.
-    const [token, hint] =
-      tokens.refreshToken === undefined ? [tokens.accessToken, 'access_token'] : [tokens.refreshToken, 'refresh_token'];
-    const answer = await this.http.post(address, { token, token_type_hint: hint, ...form }, { step, headers });
+    const answer = await this.#revoke(provider, address, tokens, step);
     const { status, text } = answer;
-    const error = jsonObject(text)?.error;
+    const body = jsonObject(text);
     // RFC 7009 §2.2 says nothing of the body; some providers say there, with 200, that they did not.
-    if (status >= 200 && status < 300 && typeof error !== 'string') return true;
-    if (ALREADY_DEAD.has(String(error))) return true;
-    refuseErrors(answer, step);
+    const error = body && errorIn(provider, body);
+    if (status >= 200 && status < 300 && error === undefined) return true;
+    if (error !== undefined && ALREADY_DEAD.has(error)) return true;
+    refuseErrors(provider, answer, step);
     throw new OAuthError('provider_answer_invalid', step, `answered ${status}`);
+  }
+
+  async #revoke(
+    provider: ConfiguredProvider,
+    address: string,
+    { accessToken, refreshToken }: TokenSet,
+    step: Step,
+  ): Promise<ProviderAnswer> {
+    const style = provider.provider.quirks?.revocation;
+    if (style === 'bearer') {
+      const headers = { ...provider.headers, authorization: `Bearer ${accessToken}` };
+      return this.http.send(address, { step, method: 'POST', headers });
+    }
+    // RFC 7009 §2.1: with the refresh token go the access tokens that came of it.
+    const [token, hint] = refreshToken === undefined ? [accessToken, 'access_token'] : [refreshToken, 'refresh_token'];
+    if (style === 'client_id') {
+      const form = { client_id: provider.settings.clientId, token };
+      return this.http.post(address, form, { step, headers: provider.headers });
+    }
+    const form: Record<string, string> =
+      style === 'access_token' ? { access_token: accessToken } : { token, token_type_hint: hint };
+    return this.#send(provider, address, form, style === 'json' ? 'json' : 'form', { step });
   }
 
   async #request(
     provider: ConfiguredProvider,
-    parameters: Readonly<Record<string, string>>,
-    askedScopes: readonly string[],
-    limits: Pick<ProviderCall, 'signal' | 'limitMs'>,
+    { address, parameters, askedScopes, details, limits }: TokenRequest,
   ): Promise<TokenAnswer> {
     const step: Step = 'token_request';
-    const { token_endpoint: address } = await provider.endpoints(limits.signal);
-    const { form, headers } = clientAuthentication(provider);
+    const { tokenRequestFormat = 'form', keptDetails = [], ...quirks } = provider.provider.quirks ?? {};
     const sentAt = Date.now();
-    const answer = await this.http.post(address, { ...parameters, ...form }, { step, headers, ...limits });
-    refuseErrors(answer, step);
-    const parsed = tokenAnswer.safeParse(jsonObject(answer.text));
+    const answer = await this.#send(provider, address, parameters, tokenRequestFormat, { step, ...limits });
+    refuseErrors(provider, answer, step);
+    const raw = jsonObject(answer.text) ?? {};
+    const scopes = raw[quirks.scopeMember ?? 'scope'];
+    // A list is what it documents, or no answer of its.
+    const scope = quirks.scopesAsList ? listOfScopes(scopes) : scopes;
+    const parsed = tokenAnswer.safeParse({ ...raw, scope });
     if (!parsed.success) {
-      const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'body'))];
+      const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.')))];
       throw new OAuthError('provider_answer_invalid', step, `unusable token answer: ${fields.join(', ')}`);
     }
-    const { access_token, refresh_token, expires_in, scope, id_token } = parsed.data;
+    const { access_token, refresh_token, expires_in, scope: granted, id_token } = parsed.data;
     return {
       accessToken: access_token,
       refreshToken: refresh_token ?? undefined,
       expiresAt: expires_in === undefined ? undefined : expiry(sentAt, expires_in),
-      // RFC 6749 §5.1: absent means "as asked".
-      scopes: scope?.split(' ').filter(Boolean) ?? askedScopes,
+      // RFC 6749 §5.1: absent means "as asked". Where a callback says what was granted, that stands in its place.
+      scopes: scopesIn(granted ?? details.scope, quirks.scopeSeparator) ?? askedScopes,
+      details: kept(keptDetails, { ...details, ...raw }),
       idToken: id_token ?? undefined,
+      raw,
     };
+  }
+
+  /** Sends fields with the proof of who we are (RFC 6749 §2.3.1). */
+  async #send(
+    provider: ConfiguredProvider,
+    address: string,
+    parameters: Readonly<Record<string, string>>,
+    format: 'form' | 'json',
+    call: ProviderCall,
+  ): Promise<ProviderAnswer> {
+    const { form, headers } = await clientAuthentication(provider, call.signal);
+    const fields = { ...parameters, ...form };
+    const request = { ...call, headers: { ...provider.headers, ...headers } };
+    if (format === 'form') return this.http.post(address, fields, request);
+    return this.http.send(address, {
+      ...request,
+      method: 'POST',
+      headers: { ...request.headers, 'content-type': 'application/json' },
+      body: JSON.stringify(fields),
+    });
   }
 }
 
 /** How the client proves itself (RFC 6749 §2.3.1). The secret never travels in a URL. */
-export function clientAuthentication({ provider, settings }: ConfiguredProvider): {
-  form: Record<string, string>;
-  headers: Record<string, string>;
-} {
-  const { clientId, clientSecret } = settings;
-  if (provider.quirks?.tokenEndpointAuthMethod === 'client_secret_basic') {
-    const credentials = `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;
+async function clientAuthentication(
+  provider: ConfiguredProvider,
+  signal?: AbortSignal,
+): Promise<{ form: Record<string, string>; headers: Record<string, string> }> {
+  const { settings, provider: facts } = provider;
+  const clientSecret = (await facts.clientSecret?.(settings)) ?? settings.clientSecret;
+  if ((await provider.tokenEndpointAuthMethod(signal)) === 'client_secret_basic') {
+    const credentials = `${formEncoded(settings.clientId)}:${formEncoded(clientSecret)}`;
     return { form: {}, headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` } };
   }
-  return { form: { client_id: clientId, client_secret: clientSecret }, headers: {} };
+  const name = facts.quirks?.clientIdParameter ?? 'client_id';
+  return { form: { [name]: settings.clientId, client_secret: clientSecret }, headers: {} };
+}
+
+/** A list of scopes as one text; anything else as it is, to be refused. */
+function listOfScopes(scopes: unknown): unknown {
+  return Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string') ? scopes.join(' ') : scopes;
+}
+
+/** The scopes of an answer; undefined where it names none. */
+function scopesIn(scope: string | undefined, separator: ',' | undefined): readonly string[] | undefined {
+  // Where scopes are parted by commas, some answers part them by spaces all the same.
+  const parts = scope?.split(separator === ',' ? /[,\s]+/ : ' ').filter((part) => part !== '');
+  return parts && [...new Set(parts)];
+}
+
+/** What later calls need of what was said; texts alone. */
+function kept(names: readonly string[], said: Readonly<Record<string, unknown>>): Details | undefined {
+  if (names.length === 0) return undefined;
+  const found = names.flatMap((name) => {
+    const value = Object.hasOwn(said, name) ? said[name] : undefined;
+    return typeof value === 'string' && value.length <= TOKEN_LIMIT ? [[name, value] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+/** The error code of an answer in the words of RFC 6749 §5.2, whatever shape it has; undefined: it names none. */
+function errorIn({ provider }: ConfiguredProvider, body: Readonly<Record<string, unknown>>): string | undefined {
+  const error = provider.tokenError?.(body) ?? body.error;
+  if (typeof error !== 'string' || error === '') return undefined;
+  return provider.quirks?.invalidGrantErrors?.includes(error) ? 'invalid_grant' : error;
 }
 
 /** Turns an answer that is not a success into our error; returns when it may be one. */
-function refuseErrors({ status, text, retryAfterSeconds }: ProviderAnswer, step: Step): void {
-  const error = jsonObject(text)?.error;
+function refuseErrors(
+  provider: ConfiguredProvider,
+  { status, text, retryAfterSeconds }: ProviderAnswer,
+  step: Step,
+): void {
+  const body = jsonObject(text);
+  const error = body && errorIn(provider, body);
   if (error === 'invalid_grant') throw new OAuthError('code_rejected', step, 'invalid_grant');
-  if (typeof error === 'string' && OAUTH_ERRORS.has(error)) {
+  if (error !== undefined && OAUTH_ERRORS.has(error)) {
     throw new OAuthError('provider_refused', step, `refused with ${error}`, { retryAfterSeconds });
   }
   if (status === 429 || status >= 500) {
     throw new OAuthError('provider_unreachable', step, `answered ${status}`, { retryAfterSeconds });
   }
-  if (typeof error === 'string' && error !== '') {
+  if (error !== undefined) {
     throw new OAuthError('provider_refused', step, `refused with an error of its own and status ${status}`);
   }
   if (status !== 200) throw new OAuthError('provider_answer_invalid', step, `answered ${status} without a reason`);

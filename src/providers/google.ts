@@ -1,14 +1,17 @@
 import { Strategy as GoogleStrategy } from 'passport-google-oauth20';
 import type { Strategy } from 'passport';
 import { z } from 'zod';
+import { flag, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
-import { OAuthGuard } from '../oauth/oauth.guard.js';
 import { defineProvider } from '../oauth/provider.js';
 
-/** https://developers.google.com/identity/openid-connect/reference */
 export const google = defineProvider({
   id: 'google',
   label: 'Google',
+  docs: {
+    console: 'https://console.cloud.google.com/apis/credentials',
+    reference: 'https://developers.google.com/identity/openid-connect/reference',
+  },
   scopes: ['openid', 'email', 'profile'],
   endpoints: {
     authorization_endpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
@@ -35,22 +38,21 @@ export const google = defineProvider({
     ...(own.HOSTED_DOMAIN === undefined ? {} : { hd: own.HOSTED_DOMAIN }),
   }),
   prompt: 'consent',
-  ownSettings: ['HOSTED_DOMAIN'],
-
+  settings: { HOSTED_DOMAIN: { meaning: 'only accounts whose verified `hd` claim equals it' } },
   claims: z.object({
-    sub: z.string().min(1).max(255),
-    email: z.string().nullish(),
-    email_verified: z.boolean().nullish(),
-    name: z.string().nullish(),
-    picture: z.string().nullish(),
-    hd: z.string().nullish(),
+    sub: subject,
+    email: text,
+    email_verified: flag,
+    name: text,
+    picture: text,
+    hd: text,
   }),
   toProfile: ({ sub, email, email_verified, name, picture }) => ({
     subject: sub,
-    email: email ?? undefined,
-    emailVerified: email_verified === true,
-    name: name ?? undefined,
-    pictureUrl: picture ?? undefined,
+    email,
+    emailVerified: email_verified,
+    name,
+    pictureUrl: picture,
   }),
   checkClaims({ hd }, { own }) {
     // The `hd` parameter only chooses what Google offers; only the verified claim says whose account it is.
@@ -60,6 +62,3 @@ export const google = defineProvider({
   },
   createStrategy: (options, verify) => new GoogleStrategy(options as never, verify as never) as Strategy,
 });
-
-/** Begins a sign-in with Google on a route of your own: `@UseGuards(GoogleGuard)`. */
-export const GoogleGuard = OAuthGuard('google');

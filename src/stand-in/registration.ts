@@ -1,5 +1,6 @@
 import { hkdfSync } from 'node:crypto';
-import type { Config, ProviderSettings } from '../config/config.js';
+import type { Config } from '../config/config.js';
+import type { ProviderSettings } from '../config/provider-settings.js';
 import { isLoopback } from '../config/web-address.js';
 
 /** How Gatehouse, the only client there is, stands in the stand-in's books, and where the stand-in is. */

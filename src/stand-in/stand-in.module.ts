@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import type { Config, ProviderSettings } from '../config/config.js';
+import type { Config } from '../config/config.js';
+import type { ProviderSettings } from '../config/provider-settings.js';
 import { ADA } from './people.js';
 import { Registration } from './registration.js';
 import { SigningKey } from './signing-key.js';
@@ -40,5 +41,5 @@ export class StandInModule {
 /** What the `GOOGLE_…` settings would say if they were set, and meant the stand-in. */
 export function standInSettings(config: Config): ProviderSettings {
   const { clientId, clientSecret, issuer, endpoints } = new Registration(config);
-  return Object.freeze({ clientId, clientSecret, issuer, endpoints, own: {} });
+  return Object.freeze({ clientId, clientSecret, issuer, endpoints, pkce: true, trustEmails: false, own: {} });
 }

@@ -12,7 +12,8 @@ import { join } from 'node:path';
 import * as oauth from 'oauth4webapi';
 import { Strategy as GoogleStrategy } from 'passport-google-oauth20';
 import request from 'supertest';
-import { type Config, loadConfig, type ProviderSettings } from '../config/config.js';
+import { type Config, loadConfig } from '../config/config.js';
+import type { ProviderSettings } from '../config/provider-settings.js';
 import { ConfigModule } from '../config/config.module.js';
 import { CryptoModule } from '../crypto/crypto.module.js';
 import { ADA_ACCOUNT, StandInModule, standInSettings } from './stand-in.module.js';
@@ -688,9 +689,7 @@ class ErrorsAsJson implements ExceptionFilter {
 }
 
 function configWith(environment: Record<string, string>): Config {
-  return loadConfig({ NODE_ENV: 'test', PORT: String(port), DATA_DIR: folder, SECRET_KEYS, ...environment }, [
-    'google',
-  ]);
+  return loadConfig({ NODE_ENV: 'test', PORT: String(port), DATA_DIR: folder, SECRET_KEYS, ...environment }, []);
 }
 
 async function start(settings: Config): Promise<NestExpressApplication> {

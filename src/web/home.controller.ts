@@ -4,7 +4,7 @@ import { CurrentSession, OptionalSession } from '../access/access.decorators.js'
 import type { SignedIn } from '../access/signed-in.js';
 import { signInLinks } from '../auth/sign-in-links.js';
 import { isDatabaseUnavailable } from '../database/database.errors.js';
-import { ProviderClient } from '../oauth-accounts/provider-client.js';
+import { NoUserinfoError, ProviderClient } from '../oauth-accounts/provider-client.js';
 import { type ReconnectReason, ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
@@ -60,6 +60,12 @@ export class HomeController {
             reconnectUrl: error.reconnectPath(),
             reconnectLabel: `Reconnect ${label}`,
           },
+        };
+      }
+      if (error instanceof NoUserinfoError) {
+        return {
+          provider,
+          liveProblem: { sentence: `${label} says who you are when you sign in, and not again later.` },
         };
       }
       // A read-only database has told who this is, and cannot keep renewed tokens: the page comes without the live part.

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/config.js';
 import type { Environment } from '../../src/config/environment.js';
+import { CATALOGUE, withOpenIdProviders } from '../../src/providers/catalogue.js';
 import { ADA_ACCOUNT, StandInModule, standInSettings } from '../../src/stand-in/stand-in.module.js';
 
 /** The whole application in this process, on a port of its own. */
@@ -32,9 +33,9 @@ export async function startApp(
   const { port } = server.address() as { port: number };
   const config = loadConfig(
     { NODE_ENV: 'test', DATABASE_URL: databaseUrl, SECRET_KEYS: TEST_KEYS, ...environment, PORT: String(port) },
-    ['google'],
+    CATALOGUE,
   );
-  const standIn = config.provider('google')
+  const standIn = CATALOGUE.some((known) => config.provider(known))
     ? undefined
     : { settings: { google: standInSettings(config) }, module: StandInModule.forRoot(config) };
   const adminAccounts = standIn && config.adminAccounts.length === 0 ? [ADA_ACCOUNT] : config.adminAccounts;
@@ -48,7 +49,13 @@ export async function startApp(
   });
   const logger = pino({ level: 'trace' }, stream);
   const nest = await createApp(
-    { config: { ...config, adminAccounts }, databaseUrl, extensions, standIn },
+    {
+      config: { ...config, adminAccounts },
+      databaseUrl,
+      catalogue: withOpenIdProviders(config.oidcProviders),
+      extensions,
+      standIn,
+    },
     server,
     logger,
   );

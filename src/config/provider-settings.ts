@@ -1,0 +1,129 @@
+import { webAddress } from './web-address.js';
+import type { Environment } from './environment.js';
+
+/** A setting that one provider alone has. */
+export interface OwnSetting {
+  /** For the provider's page: what it decides. */
+  readonly meaning: string;
+  readonly default?: string;
+  /** What a value looks like, as a whole. */
+  readonly pattern?: RegExp;
+  /** The provider cannot be configured without it. */
+  readonly required?: true;
+}
+
+/** What must be known of a provider to read its settings. */
+export interface KnownProvider {
+  readonly id: string;
+  readonly settings?: Readonly<Record<string, OwnSetting>>;
+  /** Without addresses of its own it lives where `<ID>_ISSUER` says. */
+  readonly endpoints?: object;
+}
+
+/** The `<ID>_…` settings of one provider. */
+export interface ProviderSettings {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scopes?: readonly string[];
+  /** Undefined: not set. Empty: send none. */
+  readonly prompt?: string;
+  readonly issuer?: string;
+  readonly endpoints: Partial<Record<EndpointName, string>>;
+  /** False where the operator has found that this provider cannot bear PKCE. */
+  readonly pkce: boolean;
+  /** The operator's word for addresses which a server of somebody else calls verified. */
+  readonly trustEmails: boolean;
+  /** The provider's own settings by their short names. */
+  readonly own: Readonly<Record<string, string>>;
+}
+
+const ENDPOINT_SETTINGS = {
+  authorization_endpoint: 'AUTHORIZATION_ENDPOINT',
+  token_endpoint: 'TOKEN_ENDPOINT',
+  userinfo_endpoint: 'USERINFO_ENDPOINT',
+  revocation_endpoint: 'REVOCATION_ENDPOINT',
+  jwks_uri: 'JWKS_URI',
+} as const;
+type EndpointName = keyof typeof ENDPOINT_SETTINGS;
+
+type Complain = (setting: string, message: string) => void;
+
+/** The prefix of a provider's settings: `hugging-face` reads `HUGGING_FACE_CLIENT_ID`. */
+export function settingPrefix(providerId: string): string {
+  return providerId.toUpperCase().replaceAll('-', '_');
+}
+
+/**
+ * Reads the settings of one provider.
+ *
+ * @param refuse says why an address may not be used, or nothing
+ * @returns undefined where it is not configured, and where there is a problem
+ */
+export function readProviderSettings(
+  environment: Environment,
+  { id, settings: ownSettings = {}, endpoints: fixedEndpoints }: KnownProvider,
+  complain: Complain,
+  refuse: (address: URL) => string | undefined,
+): ProviderSettings | undefined {
+  const name = (suffix: string) => `${settingPrefix(id)}_${suffix}`;
+  const value = (suffix: string) => present(environment, name(suffix));
+
+  const clientId = value('CLIENT_ID');
+  const clientSecret = value('CLIENT_SECRET');
+  if (clientId === undefined && clientSecret === undefined) return undefined;
+  if (clientId === undefined) complain(name('CLIENT_ID'), `is missing although ${name('CLIENT_SECRET')} is set`);
+  if (clientSecret === undefined) complain(name('CLIENT_SECRET'), `is missing although ${name('CLIENT_ID')} is set`);
+
+  const address = (suffix: string): string | undefined => {
+    const text = value(suffix);
+    if (text === undefined) return undefined;
+    const result = webAddress.safeParse(text);
+    const problem = result.success ? refuse(result.data) : 'must be an absolute http or https URL';
+    if (problem) complain(name(suffix), problem);
+    // As written: an issuer is compared byte by byte, a trailing slash included.
+    return text;
+  };
+  const endpoints: Partial<Record<EndpointName, string>> = {};
+  for (const [endpoint, suffix] of Object.entries(ENDPOINT_SETTINGS) as [EndpointName, string][]) {
+    const found = address(suffix);
+    if (found !== undefined) endpoints[endpoint] = found;
+  }
+  const own: Record<string, string> = {};
+  for (const [suffix, setting] of Object.entries(ownSettings)) {
+    const found = value(suffix) ?? setting.default;
+    if (found !== undefined) own[suffix] = found;
+    else if (setting.required) complain(name(suffix), `is required: ${setting.meaning}`);
+    if (found !== undefined && setting.pattern?.test(found) === false) {
+      complain(name(suffix), `has another form: ${setting.meaning}`);
+    }
+  }
+  const issuer = address('ISSUER');
+  if (issuer === undefined && fixedEndpoints === undefined) {
+    complain(name('ISSUER'), 'is required: the address of the server, as it calls itself');
+  }
+  const pkce = onOrOff(value('PKCE'), name('PKCE'), complain) ?? true;
+  const trustEmails = onOrOff(value('TRUST_EMAILS'), name('TRUST_EMAILS'), complain) ?? false;
+  if (clientId === undefined || clientSecret === undefined) return undefined;
+  return Object.freeze({
+    clientId,
+    clientSecret,
+    scopes: value('SCOPES')?.split(/\s+/).filter(Boolean),
+    prompt: environment[name('PROMPT')]?.trim(),
+    issuer,
+    endpoints,
+    pkce,
+    trustEmails,
+    own,
+  });
+}
+
+function onOrOff(text: string | undefined, setting: string, complain: Complain): boolean | undefined {
+  if (text !== undefined && text !== '0' && text !== '1') complain(setting, 'must be 0 or 1');
+  return text === undefined ? undefined : text === '1';
+}
+
+/** An empty variable counts as not set: compose files and shells pass those along. */
+export function present(environment: Environment, name: string): string | undefined {
+  const text = environment[name]?.trim();
+  return text === '' ? undefined : text;
+}

@@ -1,0 +1,63 @@
+import { OAuthError } from './oauth.errors.js';
+import { jsonObject, type ProviderAnswer, type ProviderHttp } from './provider-http.js';
+import type { ConfiguredProvider } from './provider.registry.js';
+
+/**
+ * Asks userinfo in the way of the provider; the token travels in the header (RFC 6750 §2.1), or in a form where the
+ * provider wants it there, and never in the address.
+ *
+ * @throws OAuthError; `provider_refused` with the status 401, 403 or 404 in its cause
+ */
+export async function readUserinfo(
+  http: ProviderHttp,
+  provider: ConfiguredProvider,
+  address: string,
+  accessToken: string,
+  signal?: AbortSignal,
+): Promise<Record<string, unknown>> {
+  const step = 'userinfo';
+  const { method = 'GET', scheme = 'Bearer', query = {}, form } = provider.provider.quirks?.userinfo ?? {};
+  const url = new URL(address);
+  const parameters = typeof query === 'function' ? query(accessToken, provider.settings) : query;
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  const headers = { ...provider.headers, authorization: `${scheme} ${accessToken}` };
+  const answer = form
+    ? await http.post(url.href, form(accessToken, provider.settings), { step, headers: provider.headers, signal })
+    : await http.send(url.href, { step, method, headers, signal });
+  refuseFailures(answer);
+  const claims = jsonObject(answer.text);
+  if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');
+  if (typeof claims.error === 'string') throw new OAuthError('provider_refused', step, 'an error with status 200');
+  return claims;
+}
+
+/**
+ * Asks another address of the provider as the person.
+ *
+ * @returns the JSON; undefined where `optional` and the answer is 403 or 404
+ * @throws OAuthError as `readUserinfo`
+ */
+export async function readAsUser(
+  http: ProviderHttp,
+  provider: ConfiguredProvider,
+  address: string,
+  accessToken: string,
+  { optional, signal }: { readonly optional?: true; readonly signal?: AbortSignal },
+): Promise<unknown> {
+  const step = 'userinfo';
+  const headers = { ...provider.headers, authorization: `Bearer ${accessToken}` };
+  const answer = await http.get(address, { step, headers, signal });
+  if (optional && (answer.status === 403 || answer.status === 404)) return undefined;
+  refuseFailures(answer);
+  try {
+    return JSON.parse(answer.text) as unknown;
+  } catch (cause) {
+    throw new OAuthError('provider_answer_invalid', step, 'not JSON', { cause });
+  }
+}
+
+function refuseFailures({ status }: ProviderAnswer): void {
+  const step = 'userinfo';
+  if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
+  if (status !== 200) throw new OAuthError('provider_refused', step, `answered ${status}`, { cause: { status } });
+}
