@@ -112,7 +112,7 @@ export class Strategies {
     strategy.authenticate = function (this: StrategySeam, request, options) {
       const asked = request.strategy;
       if (!asked) throw new TypeError('the strategy was called without its guard');
-      this.redirect = (location) => this.success({ location: withClientIdAs(clientIdParameter, location) });
+      this.redirect = (location) => this.success({ location: authorizationAddress(location, clientIdParameter) });
       const oauth2 = Object.create(this._oauth2) as StrategySeam['_oauth2'];
       this._oauth2 = oauth2;
       if (asked.leg === 'begin') {
@@ -137,9 +137,9 @@ function onlyChecked(request: Request, asked: StrategyRequest): Request {
   return Object.create(request, { query: { value: query }, body: { value: undefined } }) as Request;
 }
 
-/** The authorization request with the client id under the name the provider has for it. */
-function withClientIdAs(name: string | undefined, location: string): string {
-  return name === undefined ? location : location.replace(/([?&])client_id=/, `$1${name}=`);
+/** The authorization request without a scope where none is asked, and with the client id under the provider's name. */
+function authorizationAddress(location: string, clientIdParameter = 'client_id'): string {
+  return location.replace(/&scope=(?=&|$)/, '').replace(/([?&])client_id=/, `$1${clientIdParameter}=`);
 }
 
 function callbackOf(request: Request): CallbackRequest {

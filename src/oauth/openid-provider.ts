@@ -7,7 +7,10 @@ export const openIdClaims = z.object({
   sub: subject,
   email: text,
   // Servers of this kind send it as text or number as well. That is no word we take, and no reason to lock people out.
-  email_verified: z.unknown().transform((value) => value === true),
+  email_verified: z
+    .unknown()
+    .optional()
+    .transform((value) => value === true),
   name: text,
   preferred_username: text,
   picture: text,
@@ -19,8 +22,8 @@ export type OpenIdClaims = z.output<typeof openIdClaims>;
 type OpenIdFacts = Pick<OAuthProvider, 'id' | 'label'> & Partial<OAuthProvider<OpenIdClaims>>;
 
 /**
- * An OpenID provider that describes itself (OpenID Connect Discovery): its issuer is the operator's to name, and so is
- * the trust in the addresses it calls verified.
+ * An OpenID provider with the standard's claims. Unless its facts say otherwise it describes itself (OpenID Connect
+ * Discovery), its issuer is the operator's to name, and so is the trust in the addresses it calls verified.
  */
 export function openIdProvider(facts: OpenIdFacts): OAuthProvider<OpenIdClaims> {
   return defineProvider<OpenIdClaims>({

@@ -212,10 +212,7 @@ export class ProviderRegistry implements OnApplicationBootstrap {
 }
 
 /** Whether a sign-in can be made from these addresses without asking the provider for more. */
-function isComplete(
-  endpoints: Partial<ProviderEndpoints>,
-  provider: OAuthProvider,
-): endpoints is ProviderEndpoints {
+function isComplete(endpoints: Partial<ProviderEndpoints>, provider: OAuthProvider): endpoints is ProviderEndpoints {
   const { authorization_endpoint, token_endpoint, jwks_uri, userinfo_endpoint } = endpoints;
   const { idToken } = provider;
   const asksUserinfo = idToken ? idToken.withUserinfo === true : !provider.fetchClaims;

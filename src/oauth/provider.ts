@@ -150,6 +150,8 @@ export interface ProviderQuirks {
   readonly userinfo?: UserinfoRequest;
   /** How a grant is taken back, where that is not RFC 7009. */
   readonly revocation?: RevocationStyle;
+  /** With RFC 7009 the access token is sent. Default: the refresh token, where there is one. */
+  readonly revokedToken?: 'access_token';
 }
 
 /** How userinfo is asked, where that is not GET with a Bearer token. */
@@ -165,8 +167,8 @@ export interface UserinfoRequest {
 }
 
 /**
- * `access_token`: RFC 7009, but the field is called so. `client_id`: the token and the client id, no secret.
- * `bearer`: an empty POST with the access token in `Authorization`. `json`: RFC 7009 in JSON.
+ * All of them send the access token. `access_token`: RFC 7009, but the field is called so. `client_id`: with the
+ * client id and no secret. `bearer`: an empty POST with the token in `Authorization`. `json`: RFC 7009 in JSON.
  */
 export type RevocationStyle = 'access_token' | 'client_id' | 'bearer' | 'json';
 
@@ -196,14 +198,14 @@ export interface TokenSet {
 /** What a provider's own way of reading claims may do. */
 export interface ClaimsCall {
   /** The usual userinfo request. */
-  userinfo(): Promise<Record<string, unknown>>;
+  readonly userinfo: () => Promise<Record<string, unknown>>;
   /**
    * Asks another address of the provider with the person's token.
    *
    * @param options `optional`: an answer of 403 or 404 is no failure but undefined
    * @returns the JSON it answers
    */
-  get(address: string, options?: { readonly optional?: true }): Promise<unknown>;
+  readonly get: (address: string, options?: { readonly optional?: true }) => Promise<unknown>;
   /** The token answer as it came. */
   readonly answer: Readonly<Record<string, unknown>>;
   readonly endpoints: ProviderEndpoints;

@@ -161,20 +161,23 @@ export class TokenEndpoint {
     { accessToken, refreshToken }: TokenSet,
     step: Step,
   ): Promise<ProviderAnswer> {
-    const style = provider.provider.quirks?.revocation;
+    const { revocation: style, revokedToken } = provider.provider.quirks ?? {};
     if (style === 'bearer') {
       const headers = { ...provider.headers, authorization: `Bearer ${accessToken}` };
       return this.http.send(address, { step, method: 'POST', headers });
     }
-    // RFC 7009 §2.1: with the refresh token go the access tokens that came of it.
-    const [token, hint] = refreshToken === undefined ? [accessToken, 'access_token'] : [refreshToken, 'refresh_token'];
     if (style === 'client_id') {
-      const form = { client_id: provider.settings.clientId, token };
+      const form = { client_id: provider.settings.clientId, token: accessToken };
       return this.http.post(address, form, { step, headers: provider.headers });
     }
-    const form: Record<string, string> =
-      style === 'access_token' ? { access_token: accessToken } : { token, token_type_hint: hint };
-    return this.#send(provider, address, form, style === 'json' ? 'json' : 'form', { step });
+    if (style === 'access_token') return this.#send(provider, address, { access_token: accessToken }, 'form', { step });
+    if (style === 'json') return this.#send(provider, address, { token: accessToken }, 'json', { step });
+    // RFC 7009 §2.1: with the refresh token go the access tokens that came of it.
+    const [token, hint] =
+      refreshToken === undefined || revokedToken === 'access_token'
+        ? [accessToken, 'access_token']
+        : [refreshToken, 'refresh_token'];
+    return this.#send(provider, address, { token, token_type_hint: hint }, 'form', { step });
   }
 
   async #request(
