@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { flag, subject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const bitbucket = defineProvider({
+  id: 'bitbucket',
+  label: 'Bitbucket',
+  docs: {
+    console: 'https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/',
+    reference: 'https://developer.atlassian.com/cloud/bitbucket/oauth-2/',
+  },
+  notes: ['Each scope must be ticked in the OAuth consumer as well, and a consumer has one callback URL.'],
+  scopes: ['account', 'email'],
+  endpoints: {
+    authorization_endpoint: 'https://bitbucket.org/site/oauth2/authorize',
+    token_endpoint: 'https://bitbucket.org/site/oauth2/access_token',
+    userinfo_endpoint: 'https://api.bitbucket.org/2.0/user',
+  },
+  quirks: { tokenEndpointAuthMethod: 'client_secret_basic', scopeMember: 'scopes' },
+  async fetchClaims(call) {
+    const addresses = call.get('https://api.bitbucket.org/2.0/user/emails', { optional: true });
+    const [user, emails] = await Promise.all([call.userinfo(), addresses]);
+    return { ...user, emails };
+  },
+  claims: z.object({
+    uuid: subject,
+    display_name: text,
+    links: z.object({ avatar: z.object({ href: text }).nullish() }).nullish(),
+    emails: z
+      .object({ values: z.array(z.object({ email: z.string(), is_primary: flag, is_confirmed: flag })) })
+      .optional(),
+  }),
+  toProfile({ uuid, display_name, links, emails }) {
+    const primary = emails?.values.find(({ is_primary }) => is_primary);
+    return {
+      subject: uuid,
+      name: display_name,
+      email: primary?.email,
+      emailVerified: primary?.is_confirmed ?? false,
+      pictureUrl: links?.avatar?.href,
+    };
+  },
+  // A dead refresh token is an `invalid_request` there.
+  tokenError: ({ error_description }) => (error_description === 'Invalid refresh_token' ? 'invalid_grant' : undefined),
+});

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { flag, subject, text } from '../oauth/claims.js';
+import { OAuthError } from '../oauth/oauth.errors.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const dropbox = defineProvider({
+  id: 'dropbox',
+  label: 'Dropbox',
+  docs: { console: 'https://www.dropbox.com/developers/apps', reference: 'https://developers.dropbox.com/oauth-guide' },
+  scopes: ['account_info.read'],
+  endpoints: {
+    authorization_endpoint: 'https://www.dropbox.com/oauth2/authorize',
+    token_endpoint: 'https://api.dropboxapi.com/oauth2/token',
+    userinfo_endpoint: 'https://api.dropboxapi.com/2/users/get_current_account',
+    revocation_endpoint: 'https://api.dropboxapi.com/2/auth/token/revoke',
+  },
+  apiOrigins: ['https://api.dropboxapi.com', 'https://content.dropboxapi.com'],
+  authorizationParams: { token_access_type: 'offline' },
+  quirks: { userinfo: { method: 'POST' }, revocation: 'bearer' },
+  claims: z.object({
+    account_id: subject,
+    name: z.object({ display_name: text }),
+    email: text,
+    email_verified: flag,
+    disabled: flag,
+    profile_photo_url: text,
+  }),
+  toProfile: ({ account_id, name, email, email_verified, profile_photo_url }) => ({
+    subject: account_id,
+    name: name.display_name,
+    email,
+    emailVerified: email_verified,
+    pictureUrl: profile_photo_url,
+  }),
+  checkClaims({ disabled }) {
+    if (disabled) throw new OAuthError('provider_refused', 'claims', 'the account is disabled');
+  },
+});

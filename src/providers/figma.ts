@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { subject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const figma = defineProvider({
+  id: 'figma',
+  label: 'Figma',
+  docs: {
+    console: 'https://www.figma.com/developers/apps',
+    reference: 'https://developers.figma.com/docs/rest-api/authentication/',
+  },
+  scopes: ['current_user:read'],
+  endpoints: {
+    authorization_endpoint: 'https://www.figma.com/oauth',
+    token_endpoint: 'https://api.figma.com/v1/oauth/token',
+    userinfo_endpoint: 'https://api.figma.com/v1/me',
+  },
+  emails: 'unverified',
+  quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
+  claims: z.object({ id: subject, handle: text, email: text, img_url: text }),
+  toProfile: ({ id, handle, email, img_url }) => ({
+    subject: id,
+    name: handle,
+    email,
+    emailVerified: false,
+    pictureUrl: img_url,
+  }),
+  // `{"error":true,"status":400,"message":…}` without a code; of a complete request only the code or token can be bad.
+  tokenError: ({ error, status }) => (error === true && status === 400 ? 'invalid_grant' : undefined),
+});

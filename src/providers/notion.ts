@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { subject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const notion = defineProvider({
+  id: 'notion',
+  label: 'Notion',
+  docs: {
+    console: 'https://www.notion.so/my-integrations',
+    reference: 'https://developers.notion.com/docs/authorization',
+  },
+  notes: [
+    'Notion knows no scopes: the address comes when the integration has the capability to read user information with it.',
+    'At every sign-in Notion asks which pages to share; that suits an app that works with them, and no other.',
+  ],
+  scopes: [],
+  endpoints: {
+    authorization_endpoint: 'https://api.notion.com/v1/oauth/authorize',
+    token_endpoint: 'https://api.notion.com/v1/oauth/token',
+    revocation_endpoint: 'https://api.notion.com/v1/oauth/revoke',
+  },
+  settings: {
+    VERSION: {
+      meaning: 'The version of the Notion API that calls ask for.',
+      default: '2025-09-03',
+      pattern: /^\d{4}-\d\d-\d\d$/,
+    },
+  },
+  apiOrigins: ['https://api.notion.com'],
+  emails: 'unverified',
+  authorizationParams: { owner: 'user' },
+  quirks: {
+    tokenEndpointAuthMethod: 'client_secret_basic',
+    tokenRequestFormat: 'json',
+    headers: { 'notion-version': '{VERSION}' },
+    revocation: 'json',
+  },
+  fetchClaims: ({ answer }) => Promise.resolve(answer.owner),
+  // An integration that a workspace owns has no user, and nobody signs in with it.
+  claims: z.object({
+    user: z.object({ id: subject, name: text, avatar_url: text, person: z.object({ email: text }).nullish() }),
+  }),
+  toProfile: ({ user: { id, name, avatar_url, person } }) => ({
+    subject: id,
+    name,
+    email: person?.email,
+    emailVerified: false,
+    pictureUrl: avatar_url,
+  }),
+});

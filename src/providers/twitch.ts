@@ -1,0 +1,30 @@
+import { openIdProvider } from '../oauth/openid-provider.js';
+
+/** OpenID Connect Core §5.5: beyond the subject Twitch tells what is asked for here, and nothing else. */
+const CLAIMS = { id_token: { email: null, email_verified: null, picture: null, preferred_username: null } };
+
+export const twitch = openIdProvider({
+  id: 'twitch',
+  label: 'Twitch',
+  docs: {
+    console: 'https://dev.twitch.tv/console/apps',
+    reference: 'https://dev.twitch.tv/docs/authentication/getting-tokens-oidc/',
+  },
+  notes: ['A call of the Twitch API needs the header `Client-Id` beside the token.'],
+  scopes: ['openid', 'user:read:email'],
+  endpoints: {
+    authorization_endpoint: 'https://id.twitch.tv/oauth2/authorize',
+    token_endpoint: 'https://id.twitch.tv/oauth2/token',
+    userinfo_endpoint: 'https://id.twitch.tv/oauth2/userinfo',
+    revocation_endpoint: 'https://id.twitch.tv/oauth2/revoke',
+    jwks_uri: 'https://id.twitch.tv/oauth2/keys',
+  },
+  apiOrigins: ['https://api.twitch.tv'],
+  emails: 'verified',
+  idToken: { issuers: ['https://id.twitch.tv/oauth2'] },
+  authorizationParams: { claims: JSON.stringify(CLAIMS) },
+  quirks: { revocation: 'client_id' },
+  // Twitch has words where the standard has codes: `{"status":400,"message":"Invalid refresh token"}`.
+  tokenError: ({ message }) =>
+    /^invalid (authorization code|refresh token|token)$/i.test(String(message)) ? 'invalid_grant' : undefined,
+});

@@ -1,0 +1,24 @@
+import { openIdProvider } from '../oauth/openid-provider.js';
+
+export const yahoo = openIdProvider({
+  id: 'yahoo',
+  label: 'Yahoo',
+  docs: {
+    console: 'https://developer.yahoo.com/apps/',
+    reference: 'https://developer.yahoo.com/oauth2/guide/openid_connect/',
+  },
+  notes: ['Yahoo takes an https redirect URI only, in development as well. Yahoo Japan is another provider.'],
+  endpoints: {
+    authorization_endpoint: 'https://api.login.yahoo.com/oauth2/request_auth',
+    token_endpoint: 'https://api.login.yahoo.com/oauth2/get_token',
+    userinfo_endpoint: 'https://api.login.yahoo.com/openid/v1/userinfo',
+    revocation_endpoint: 'https://api.login.yahoo.com/oauth2/revoke',
+    jwks_uri: 'https://api.login.yahoo.com/openid/v1/certs',
+  },
+  emails: 'verified',
+  idToken: { issuers: ['https://api.login.yahoo.com'], algorithms: ['ES256', 'RS256'], withUserinfo: true },
+  quirks: {
+    tokenEndpointAuthMethod: 'client_secret_basic',
+    invalidGrantErrors: ['INVALID_AUTHORIZATION_CODE', 'INVALID_REFRESH_TOKEN'],
+  },
+});
