@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { subject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const heroku = defineProvider({
+  id: 'heroku',
+  label: 'Heroku',
+  docs: {
+    console: 'https://dashboard.heroku.com/account/applications',
+    reference: 'https://devcenter.heroku.com/articles/oauth',
+  },
+  notes: ['The scope `identity` does not let Gatehouse take its access back: people do that in their Heroku account.'],
+  scopes: ['identity'],
+  endpoints: {
+    authorization_endpoint: 'https://id.heroku.com/oauth/authorize',
+    token_endpoint: 'https://id.heroku.com/oauth/token',
+    userinfo_endpoint: 'https://api.heroku.com/account',
+  },
+  emails: 'unverified',
+  quirks: { headers: { accept: 'application/vnd.heroku+json; version=3' } },
+  claims: z.object({ id: subject, email: text, name: text }),
+  toProfile: ({ id, email, name }) => ({ subject: id, email, emailVerified: false, name }),
+  tokenError({ id, message }) {
+    if (id !== 'unauthorized') return undefined;
+    // Of a wrong client secret it says "unauthorized" as well; no link must break because of that.
+    return message === 'OAuth authorization invalid.' ? 'invalid_grant' : 'invalid_client';
+  },
+});

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { numericSubject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const hubspot = defineProvider({
+  id: 'hubspot',
+  label: 'HubSpot',
+  docs: {
+    console: 'https://developers.hubspot.com/',
+    reference: 'https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide',
+  },
+  notes: [
+    'HUBSPOT_SCOPES must name exactly the scopes that the application requires.',
+    'A person is one account in each HubSpot portal: the same person in another portal is somebody else here.',
+  ],
+  scopes: ['oauth'],
+  endpoints: {
+    authorization_endpoint: 'https://app.hubspot.com/oauth/authorize',
+    token_endpoint: 'https://api.hubapi.com/oauth/v3/token',
+    userinfo_endpoint: 'https://api.hubapi.com/oauth/v3/token/introspect',
+    revocation_endpoint: 'https://api.hubapi.com/oauth/v3/token/revoke',
+  },
+  emails: 'unverified',
+  quirks: {
+    scopeMember: 'scopes',
+    userinfo: {
+      method: 'POST',
+      form: (token, { clientId, clientSecret }) => ({ token, client_id: clientId, client_secret: clientSecret }),
+    },
+  },
+  claims: z.object({ active: z.literal(true), hub_id: numericSubject, user_id: numericSubject, user: text }),
+  toProfile: ({ hub_id, user_id, user }) => ({ subject: `${hub_id}:${user_id}`, email: user, emailVerified: false }),
+});

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { flag, numericSubject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+const profile = z.object({ nickname: text, profile_image_url: text });
+
+export const kakao = defineProvider({
+  id: 'kakao',
+  label: 'Kakao',
+  docs: {
+    console: 'https://developers.kakao.com/console/app',
+    reference: 'https://developers.kakao.com/docs/latest/en/kakaologin/rest-api',
+  },
+  notes: [
+    'The client id is the REST API key.',
+    'Each scope must be set up as a consent item, or Kakao refuses the sign-in (KOE205); `account_email` needs a business app. Name in KAKAO_SCOPES what the application has.',
+  ],
+  scopes: ['profile_nickname', 'profile_image', 'account_email'],
+  endpoints: {
+    authorization_endpoint: 'https://kauth.kakao.com/oauth/authorize',
+    token_endpoint: 'https://kauth.kakao.com/oauth/token',
+    userinfo_endpoint: 'https://kapi.kakao.com/v2/user/me',
+    // Parts the person and the application, not just a token.
+    revocation_endpoint: 'https://kapi.kakao.com/v1/user/unlink',
+  },
+  quirks: { revocation: 'bearer' },
+  claims: z.object({
+    id: numericSubject,
+    kakao_account: z
+      .object({ email: text, is_email_valid: flag, is_email_verified: flag, profile: profile.nullish() })
+      .nullish(),
+  }),
+  toProfile: ({ id, kakao_account: account }) => ({
+    subject: id,
+    email: account?.email,
+    // An address that is no longer valid has gone over to another account.
+    emailVerified: account?.is_email_valid === true && account.is_email_verified,
+    name: account?.profile?.nickname,
+    pictureUrl: account?.profile?.profile_image_url,
+  }),
+});

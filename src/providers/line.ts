@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { subject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const line = defineProvider({
+  id: 'line',
+  label: 'LINE',
+  docs: {
+    console: 'https://developers.line.biz/console/',
+    reference: 'https://developers.line.biz/en/reference/line-login/',
+  },
+  notes: [
+    'LINE tells an address only to channels whose request for the email permission it has approved.',
+    'LINE gives a person one id per LINE provider: a channel under another provider meets strangers.',
+  ],
+  scopes: ['openid', 'profile', 'email'],
+  endpoints: {
+    authorization_endpoint: 'https://access.line.me/oauth2/v2.1/authorize',
+    token_endpoint: 'https://api.line.me/oauth2/v2.1/token',
+    userinfo_endpoint: 'https://api.line.me/oauth2/v2.1/userinfo',
+    revocation_endpoint: 'https://api.line.me/oauth2/v2.1/revoke',
+    jwks_uri: 'https://api.line.me/oauth2/v2.1/certs',
+  },
+  emails: 'unverified',
+  idToken: { issuers: ['https://access.line.me'], algorithms: ['ES256'] },
+  quirks: {
+    // Without it the id_token is signed with the channel secret (HS256).
+    exchangeParameters: { id_token_key_type: 'JWK' },
+    revocation: 'access_token',
+  },
+  claims: z.object({ sub: subject, name: text, picture: text, email: text }),
+  toProfile({ sub, name, picture, email }) {
+    return { subject: sub, email, emailVerified: false, name, pictureUrl: picture };
+  },
+});

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { flag, subject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const paypal = defineProvider({
+  id: 'paypal',
+  label: 'PayPal',
+  docs: {
+    console: 'https://developer.paypal.com/dashboard/applications',
+    reference: 'https://developer.paypal.com/docs/log-in-with-paypal/integrate',
+  },
+  notes: ['PayPal tells only what is ticked in the application under "Log in with PayPal"; some of it needs a review.'],
+  scopes: ['openid', 'email', 'profile'],
+  endpoints: {
+    authorization_endpoint: 'https://www.{DOMAIN}/signin/authorize',
+    token_endpoint: 'https://api-m.{DOMAIN}/v1/oauth2/token',
+    userinfo_endpoint: 'https://api-m.{DOMAIN}/v1/identity/oauth2/userinfo',
+  },
+  settings: {
+    DOMAIN: { meaning: '`sandbox.paypal.com` for tests', default: 'paypal.com', pattern: /^(sandbox\.)?paypal\.com$/ },
+  },
+  quirks: { tokenEndpointAuthMethod: 'client_secret_basic', userinfo: { query: { schema: 'paypalv1.1' } } },
+  claims: z.object({
+    user_id: subject,
+    name: text,
+    emails: z.array(z.object({ value: text, primary: flag, confirmed: flag })).nullish(),
+  }),
+  toProfile({ user_id, name, emails }) {
+    const email = emails?.find(({ primary }) => primary);
+    return { subject: user_id, name, email: email?.value, emailVerified: email?.confirmed === true };
+  },
+});
