@@ -1,0 +1,23 @@
+import { openIdProvider } from '../oauth/openid-provider.js';
+
+export const gitlab = openIdProvider({
+  id: 'gitlab',
+  label: 'GitLab',
+  docs: {
+    console: 'https://gitlab.com/-/user_settings/applications',
+    reference: 'https://docs.gitlab.com/integration/openid_connect_provider/',
+  },
+  notes: [
+    'For a GitLab of your own set GITLAB_ISSUER to its address, such as `https://gitlab.example.org`.',
+    'Administrators of a GitLab can give any address to anybody: set GITLAB_TRUST_EMAILS=1 when you trust them with it.',
+  ],
+  endpoints: {
+    authorization_endpoint: 'https://gitlab.com/oauth/authorize',
+    token_endpoint: 'https://gitlab.com/oauth/token',
+    userinfo_endpoint: 'https://gitlab.com/oauth/userinfo',
+    revocation_endpoint: 'https://gitlab.com/oauth/revoke',
+    jwks_uri: 'https://gitlab.com/oauth/discovery/keys',
+  },
+  // Older ones say in the id_token no more than who it is.
+  idToken: { issuers: ['https://gitlab.com'], withUserinfo: true },
+});

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { openIdClaims, openIdProvider } from '../oauth/openid-provider.js';
+
+export const linkedin = openIdProvider({
+  id: 'linkedin',
+  label: 'LinkedIn',
+  docs: {
+    console: 'https://www.linkedin.com/developers/apps',
+    reference: 'https://learn.microsoft.com/en-us/linkedin/consumer/integrations/self-serve/sign-in-with-linkedin-v2',
+  },
+  notes: ['The application needs the product "Sign In with LinkedIn using OpenID Connect".'],
+  endpoints: {
+    authorization_endpoint: 'https://www.linkedin.com/oauth/v2/authorization',
+    token_endpoint: 'https://www.linkedin.com/oauth/v2/accessToken',
+    userinfo_endpoint: 'https://api.linkedin.com/v2/userinfo',
+    jwks_uri: 'https://www.linkedin.com/oauth/openid/jwks',
+  },
+  emails: 'verified',
+  idToken: { issuers: ['https://www.linkedin.com/oauth'], nonce: false, withUserinfo: true },
+  quirks: {
+    // A client with a secret that sends a verifier is told that its secret is wrong.
+    pkce: false,
+    deniedErrors: ['user_cancelled_login', 'user_cancelled_authorize'],
+  },
+  // A boolean in userinfo, and not everywhere one in the id_token.
+  claims: openIdClaims.extend({
+    email_verified: z
+      .unknown()
+      .optional()
+      .transform((value) => value === true || value === 'true'),
+  }),
+  // A dead code is an invalid request, and the words name every other reason as well.
+  tokenError: ({ error_description: words }) =>
+    /authorization code expired/i.test(String(words)) ? 'invalid_grant' : undefined,
+});

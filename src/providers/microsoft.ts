@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { text } from '../oauth/claims.js';
+import { OAuthError } from '../oauth/oauth.errors.js';
+import { defineProvider } from '../oauth/provider.js';
+
+/** The tenant of everybody's personal account: Outlook, Xbox, Skype. */
+const PERSONAL_ACCOUNTS = '9188040d-6c67-4c5b-b112-36a304b66dad';
+
+export const microsoft = defineProvider({
+  id: 'microsoft',
+  label: 'Microsoft',
+  docs: {
+    console: 'https://entra.microsoft.com/',
+    reference: 'https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc',
+  },
+  notes: [
+    'Administrators of a tenant can write any address into an account, so an address counts as verified only with ' +
+      'the optional claim `xms_edov`: add it in the application under "Token configuration", together with `email`.',
+    'Microsoft has no way to take a grant back; people do it at https://myapps.microsoft.com.',
+  ],
+  scopes: ['openid', 'profile', 'email', 'offline_access'],
+  endpoints: {
+    authorization_endpoint: 'https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/authorize',
+    token_endpoint: 'https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token',
+    userinfo_endpoint: 'https://graph.microsoft.com/oidc/userinfo',
+    jwks_uri: 'https://login.microsoftonline.com/{TENANT}/discovery/v2.0/keys',
+  },
+  settings: {
+    TENANT: {
+      meaning: 'who may sign in: `common` (everybody), `organizations`, `consumers`, or the id of one tenant',
+      default: 'common',
+      // A tenant's domain would do for the addresses, but no claim could be held against it.
+      pattern: /^(common|organizations|consumers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,
+    },
+  },
+  idToken: { issuers: ['https://login.microsoftonline.com/{tid}/v2.0'] },
+  // offline_access is never among the granted scopes; without it the next answer has no refresh token.
+  quirks: { refreshParameters: { scope: '{scopes} offline_access' } },
+  claims: z.object({
+    tid: z.guid(),
+    oid: z.guid(),
+    email: text,
+    xms_edov: z
+      .union([z.boolean(), z.number(), z.string()])
+      .nullish()
+      .transform((value) => value === true || value === 1 || value === '1' || value === 'true'),
+    name: text,
+    preferred_username: text,
+  }),
+  // `sub` is another one for every application, `oid` one and the same in its tenant.
+  toProfile: ({ tid, oid, email, xms_edov, name, preferred_username }) => ({
+    subject: `${tid}:${oid}`,
+    email,
+    emailVerified: xms_edov,
+    name: name ?? preferred_username,
+  }),
+  checkClaims({ tid }, { own: { TENANT } }) {
+    const isPersonal = tid === PERSONAL_ACCOUNTS;
+    const isWelcome = { common: true, organizations: !isPersonal, consumers: isPersonal }[String(TENANT)];
+    if (isWelcome ?? tid === TENANT) return;
+    throw new OAuthError('hosted_domain_not_allowed', 'claims', 'an account of another tenant');
+  },
+});

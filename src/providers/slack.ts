@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { flag, subject, text } from '../oauth/claims.js';
+import { OAuthError } from '../oauth/oauth.errors.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const slack = defineProvider({
+  id: 'slack',
+  label: 'Slack',
+  docs: {
+    console: 'https://api.slack.com/apps',
+    reference: 'https://docs.slack.dev/authentication/sign-in-with-slack/',
+  },
+  notes: [
+    'Slack takes only https addresses as redirect URI, in development as well.',
+    'A person is another one in every workspace.',
+    'Owners of a workspace decide about its addresses: set SLACK_TRUST_EMAILS=1 together with SLACK_TEAM when the ' +
+      'workspace is yours.',
+  ],
+  scopes: ['openid', 'profile', 'email'],
+  endpoints: {
+    authorization_endpoint: 'https://slack.com/openid/connect/authorize',
+    token_endpoint: 'https://slack.com/api/openid.connect.token',
+    userinfo_endpoint: 'https://slack.com/api/openid.connect.userInfo',
+    revocation_endpoint: 'https://slack.com/api/auth.revoke',
+    jwks_uri: 'https://slack.com/openid/connect/keys',
+  },
+  settings: { TEAM: { meaning: 'id of the only workspace whose people may sign in', pattern: /^[A-Z0-9]{2,32}$/ } },
+  emails: 'operator',
+  // The id_token lacks the picture.
+  idToken: { issuers: ['https://slack.com'], withUserinfo: true },
+  authorizationParams: ({ own }): Record<string, string> => (own.TEAM === undefined ? {} : { team: own.TEAM }),
+  quirks: {
+    revocation: 'bearer',
+    invalidGrantErrors: [
+      ...['invalid_code', 'code_already_used', 'invalid_refresh_token'],
+      // What it says of a dead token when we take it back.
+      ...['invalid_auth', 'token_expired', 'token_revoked', 'account_inactive'],
+    ],
+  },
+  claims: z.object({
+    'https://slack.com/team_id': subject,
+    'https://slack.com/user_id': subject,
+    email: text,
+    email_verified: flag,
+    name: text,
+    picture: text,
+  }),
+  toProfile: ({ email, email_verified, name, picture, ...claims }) => ({
+    subject: `${claims['https://slack.com/team_id']}:${claims['https://slack.com/user_id']}`,
+    email,
+    emailVerified: email_verified,
+    name,
+    pictureUrl: picture,
+  }),
+  checkClaims(claims, { own }) {
+    // The `team` parameter only chooses what Slack offers; the claim says whose account it is.
+    if (own.TEAM !== undefined && claims['https://slack.com/team_id'] !== own.TEAM) {
+      throw new OAuthError('hosted_domain_not_allowed', 'claims', 'an account of another workspace');
+    }
+  },
+});
