@@ -7,7 +7,10 @@ export const openIdClaims = z.object({
   sub: subject,
   email: text,
   // Servers of this kind send it as text or number as well. That is no word we take, and no reason to lock people out.
-  email_verified: z.unknown().transform((value) => value === true),
+  email_verified: z
+    .unknown()
+    .optional()
+    .transform((value) => value === true),
   name: text,
   preferred_username: text,
   picture: text,
