@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { numericSubject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const openstreetmap = defineProvider({
+  id: 'openstreetmap',
+  label: 'OpenStreetMap',
+  docs: {
+    console: 'https://www.openstreetmap.org/oauth2/applications',
+    reference: 'https://wiki.openstreetmap.org/wiki/OAuth',
+  },
+  scopes: ['read_prefs'],
+  endpoints: {
+    authorization_endpoint: 'https://www.openstreetmap.org/oauth2/authorize',
+    token_endpoint: 'https://www.openstreetmap.org/oauth2/token',
+    userinfo_endpoint: 'https://api.openstreetmap.org/api/0.6/user/details.json',
+    revocation_endpoint: 'https://www.openstreetmap.org/oauth2/revoke',
+  },
+  emails: 'none',
+  issuer: 'https://www.openstreetmap.org',
+  claims: z.object({
+    user: z.object({ id: numericSubject, display_name: text, img: z.object({ href: text }).nullish() }),
+  }),
+  toProfile: ({ user: { id, display_name, img } }) => ({
+    subject: id,
+    emailVerified: false,
+    name: display_name,
+    pictureUrl: img?.href,
+  }),
+});

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { fullName, subject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const orcid = defineProvider({
+  id: 'orcid',
+  label: 'ORCID',
+  docs: {
+    console: 'https://orcid.org/developer-tools',
+    reference: 'https://github.com/ORCID/ORCID-Source/blob/main/orcid-web/ORCID_AUTH_WITH_OPENID_CONNECT.md',
+  },
+  notes: ['People decide at ORCID whether their name is public. Of those who keep it private, only the iD is known.'],
+  scopes: ['openid'],
+  endpoints: {
+    authorization_endpoint: 'https://orcid.org/oauth/authorize',
+    token_endpoint: 'https://orcid.org/oauth/token',
+    userinfo_endpoint: 'https://orcid.org/oauth/userinfo',
+    revocation_endpoint: 'https://orcid.org/oauth/revoke',
+    jwks_uri: 'https://orcid.org/oauth/jwks',
+  },
+  emails: 'none',
+  // The documented id_token holds no name.
+  idToken: { issuers: ['https://orcid.org'], withUserinfo: true },
+  claims: z.object({ sub: subject, name: text, given_name: text, family_name: text }),
+  toProfile: ({ sub, name, given_name, family_name }) => ({
+    subject: sub,
+    emailVerified: false,
+    name: name ?? fullName(given_name, family_name),
+  }),
+});

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { fullName, numericSubject, text } from '../oauth/claims.js';
+import { OAuthError } from '../oauth/oauth.errors.js';
+import { defineProvider } from '../oauth/provider.js';
+
+/** What an error answer complains of, in place of a code. */
+const complaints = z.array(z.object({ resource: z.string() })).min(1);
+
+export const strava = defineProvider({
+  id: 'strava',
+  label: 'Strava',
+  docs: {
+    console: 'https://www.strava.com/settings/api',
+    reference: 'https://developers.strava.com/docs/authentication/',
+  },
+  notes: ['A new application lets in nobody but its owner until its number of athletes is raised at Strava.'],
+  scopes: ['read'],
+  endpoints: {
+    authorization_endpoint: 'https://www.strava.com/oauth/authorize',
+    token_endpoint: 'https://www.strava.com/api/v3/oauth/token',
+    userinfo_endpoint: 'https://www.strava.com/api/v3/athlete',
+    revocation_endpoint: 'https://www.strava.com/oauth/revoke',
+  },
+  emails: 'none',
+  quirks: { scopeSeparator: ',' },
+  claims: z.object({ id: numericSubject, username: text, firstname: text, lastname: text, profile: text }),
+  toProfile: ({ id, username, firstname, lastname, profile }) => ({
+    subject: id,
+    emailVerified: false,
+    name: fullName(firstname, lastname) ?? username,
+    // Of somebody without a picture it is `avatar/athlete/large.png`, which is no address and is dropped.
+    pictureUrl: profile,
+  }),
+  tokenError({ errors }) {
+    const { data } = complaints.safeParse(errors);
+    if (!data) return undefined;
+    const isGrant = data.some(({ resource }) => resource === 'AuthorizationCode' || resource === 'RefreshToken');
+    return isGrant ? 'invalid_grant' : 'invalid_request';
+  },
+  // RFC 7009, but the client proves itself in the header here and in the form at the token endpoint.
+  async revoke({ http, endpoints: { revocation_endpoint = '' }, settings, step }, { accessToken, refreshToken }) {
+    const credentials = Buffer.from(`${settings.clientId}:${settings.clientSecret}`).toString('base64');
+    const headers = { authorization: `Basic ${credentials}` };
+    const form = { token: refreshToken ?? accessToken };
+    const { status } = await http.post(revocation_endpoint, form, { step, headers });
+    if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
+    if (status !== 200) throw new OAuthError('provider_refused', step, `answered ${status}`);
+  },
+});
