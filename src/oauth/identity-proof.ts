@@ -5,7 +5,7 @@ import { OAuthError } from './oauth.errors.js';
 import { cleanProfile } from './profile.js';
 import { ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
-import type { ClaimsCall, Details, ProviderProfile } from './provider.js';
+import type { ClaimsCall, DescribedProfile, Details } from './provider.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import type { TokenAnswer } from './token-endpoint.js';
 import { readAsUser, readUserinfo } from './userinfo.js';
@@ -41,7 +41,7 @@ export class IdentityProof {
     facts.checkClaims?.(checked.value, provider.settings);
     return {
       provider: provider.id,
-      profile: vouchedFor(provider, cleanProfile(facts.toProfile(checked.value, { ...way.details, ...details }))),
+      profile: cleanProfile(vouchedFor(provider, facts.toProfile(checked.value, { ...way.details, ...details }))),
       claims: checked.value,
       tokens: { accessToken, refreshToken, expiresAt, scopes, details },
       attempt,
@@ -64,7 +64,9 @@ export class IdentityProof {
     const told = await userinfo();
     // OpenID Connect Core §5.3.2: without the same subject, userinfo must not be used.
     if (told.sub !== proven.sub) throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject');
-    return { ...told, ...proven };
+    // Who vouches for an address is who tells it: no document's flag goes with the other's address.
+    const { email, email_verified, ...rest } = told;
+    return proven.email === undefined ? { ...proven, ...rest, email, email_verified } : { ...rest, ...proven };
   }
 
   async #verified(provider: ConfiguredProvider, { idToken }: TokenAnswer, { attempt, deadline }: WayBack) {
@@ -93,15 +95,15 @@ export class IdentityProof {
 }
 
 /** The profile with no more said of its address than the provider's word is worth. */
-function vouchedFor({ provider, settings }: ConfiguredProvider, profile: ProviderProfile): ProviderProfile {
+function vouchedFor({ provider, settings }: ConfiguredProvider, profile: DescribedProfile): DescribedProfile {
   switch (provider.emails ?? 'verified') {
     case 'verified':
       return profile;
     case 'operator':
-      return { ...profile, emailVerified: profile.emailVerified && settings.trustEmails };
+      return settings.trustEmails ? profile : { ...profile, emailVerified: false };
     case 'unverified':
       return { ...profile, emailVerified: false };
     case 'none':
-      return { ...profile, email: undefined, emailVerified: false };
+      return { ...profile, email: undefined };
   }
 }

@@ -60,9 +60,11 @@ export class OAuthModule {
         {
           provide: Symbol(provider.id),
           inject: [ProviderRegistry, Strategies],
-          useFactory: (registry: ProviderRegistry, strategies: Strategies) => {
+          useFactory: async (registry: ProviderRegistry, strategies: Strategies) => {
             const configured = registry.add(plain);
             if (configured) strategies.register(configured);
+            // Made once now, so that a slip is told at the start and not to the first person who signs in.
+            await configured?.clientSecret();
             return configured ?? null;
           },
         },

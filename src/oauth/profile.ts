@@ -1,5 +1,5 @@
 import { OAuthError } from './oauth.errors.js';
-import type { ProviderProfile } from './provider.js';
+import type { DescribedProfile, ProviderProfile } from './provider.js';
 
 const SUBJECT_LIMIT = 255; // OpenID Connect Core §2
 const NAME_LIMIT = 255;
@@ -10,7 +10,7 @@ const URL_LIMIT = 2048;
  * A profile as it may be stored and shown. The subject is the identity: it must be plain text or the sign-in is
  * refused. The rest is display: what is unusable is dropped, and an address that was changed is no longer verified.
  */
-export function cleanProfile(profile: ProviderProfile): ProviderProfile {
+export function cleanProfile(profile: DescribedProfile): ProviderProfile {
   const { subject } = profile;
   if (subject.length === 0 || subject.length > SUBJECT_LIMIT || wellFormed(subject) !== subject) {
     throw new OAuthError('claims_invalid', 'claims', 'unusable subject');
@@ -19,7 +19,7 @@ export function cleanProfile(profile: ProviderProfile): ProviderProfile {
   return {
     subject,
     email,
-    emailVerified: email !== undefined && profile.emailVerified,
+    emailVerified: email !== undefined && profile.emailVerified === true,
     name: usableName(profile.name),
     pictureUrl: usableAddress(profile.pictureUrl),
   };

@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common'
 import { randomUUID } from 'node:crypto';
 import { type Config, ConfigurationError } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
-import type { ProviderSettings } from '../config/provider-settings.js';
+import { type ProviderSettings, settingPrefix } from '../config/provider-settings.js';
 import { discover, type DiscoveredProvider } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
 import { ProviderHttp } from './provider-http.js';
@@ -63,6 +63,16 @@ export class ConfiguredProvider {
   /** Whether our nonce comes back in the id_token. */
   get usesNonce(): boolean {
     return this.provider.idToken !== undefined && this.provider.idToken.nonce !== false;
+  }
+
+  /** @throws ConfigurationError when it cannot be made from what the operator set */
+  async clientSecret(): Promise<string> {
+    try {
+      return (await this.provider.clientSecret?.(this.settings)) ?? this.settings.clientSecret;
+    } catch {
+      const setting = `${settingPrefix(this.id)}_CLIENT_SECRET`;
+      throw new ConfigurationError([{ setting, message: `is not what ${this.label} gives for it` }]);
+    }
   }
 
   /**

@@ -18,8 +18,10 @@ export interface OAuthProvider<Claims = unknown> {
   readonly label: string;
   /** The button's drawing: the path of an icon in a square of 24 units, drawn in the colour of the text. */
   readonly mark?: string;
-  /** Where an operator registers an application, and where the provider documents what stands here. */
-  readonly docs?: { readonly console?: string; readonly reference?: string };
+  /** Where an operator registers an application. */
+  readonly consoleUrl?: string;
+  /** Where the provider documents what stands here. */
+  readonly referenceUrl?: string;
   /** What surprises an operator, in whole sentences for the provider's page. */
   readonly notes?: readonly string[];
   /** Asked for at every sign-in unless `<ID>_SCOPES` says otherwise. */
@@ -54,7 +56,7 @@ export interface OAuthProvider<Claims = unknown> {
    *
    * @param details the extra parameters of the callback and the kept members of the token answer, see `quirks`
    */
-  toProfile(claims: Claims, details: Details): ProviderProfile;
+  toProfile(claims: Claims, details: Details): DescribedProfile;
 
   /** Refuses checked claims by the provider's own settings: throws an `OAuthError`, or returns. */
   checkClaims?(claims: Claims, settings: ProviderSettings): void;
@@ -115,6 +117,8 @@ export interface IdTokenRules {
 export interface ProviderQuirks {
   /** Between scopes, in the request and in the token answer. Default: a space. */
   readonly scopeSeparator?: ',';
+  /** Between scopes in the token answer, where it is another than in the request. */
+  readonly grantedScopeSeparator?: ',';
   /** The name under which the client id travels. Default: `client_id`. */
   readonly clientIdParameter?: string;
   /** The callback is a form that the provider makes the browser send (OAuth 2.0 Form Post Response Mode). */
@@ -183,6 +187,9 @@ export interface ProviderProfile {
   /** An https address; anything else is dropped. */
   readonly pictureUrl?: string;
 }
+
+/** The profile as a provider's file tells it: of an address that `emails` does not vouch for it need not speak. */
+export type DescribedProfile = Omit<ProviderProfile, 'emailVerified'> & { readonly emailVerified?: boolean };
 
 /** Provider tokens together. In memory only; stored nowhere but sealed. */
 export interface TokenSet {

@@ -137,14 +137,16 @@ export class TokenEndpoint {
   async revoke(provider: ConfiguredProvider, tokens: TokenSet): Promise<boolean> {
     const step: Step = 'revocation';
     const facts = provider.provider;
+    const address = await provider.revocationEndpoint(tokens.details);
+    if (!facts.revoke && address === undefined) return false;
+    const current = await this.#shown(provider, tokens);
+    if (!current) return true;
     if (facts.revoke) {
       const endpoints = await provider.endpoints(undefined, tokens.details);
-      await facts.revoke({ http: this.http, endpoints, settings: provider.settings, step }, tokens);
+      await facts.revoke({ http: this.http, endpoints, settings: provider.settings, step }, current);
       return true;
     }
-    const address = await provider.revocationEndpoint(tokens.details);
-    if (address === undefined) return false;
-    const answer = await this.#revoke(provider, address, tokens, step);
+    const answer = await this.#revoke(provider, address ?? '', current, step);
     const { status, text } = answer;
     const body = jsonObject(text);
     // RFC 7009 §2.2 says nothing of the body; some providers say there, with 200, that they did not.
@@ -153,6 +155,26 @@ export class TokenEndpoint {
     if (error !== undefined && ALREADY_DEAD.has(error)) return true;
     refuseErrors(provider, answer, step);
     throw new OAuthError('provider_answer_invalid', step, `answered ${status}`);
+  }
+
+  /**
+   * The tokens that end the grant when they are shown. Where that is the access token and it has ended, it is renewed
+   * for the last time: a provider takes a dead one for an end that has come already, and the grant would live on.
+   *
+   * @returns undefined when the grant is dead already
+   */
+  async #shown(provider: ConfiguredProvider, tokens: TokenSet): Promise<TokenSet | undefined> {
+    const { revocation, revokedToken } = provider.provider.quirks ?? {};
+    const showsAccessToken =
+      provider.provider.revoke !== undefined || revocation !== undefined || revokedToken === 'access_token';
+    const hasEnded = tokens.expiresAt !== undefined && tokens.expiresAt.getTime() <= Date.now();
+    if (!showsAccessToken || !hasEnded || tokens.refreshToken === undefined) return tokens;
+    try {
+      return await this.refresh(provider, tokens);
+    } catch (error) {
+      if (error instanceof OAuthError && error.code === 'code_rejected') return undefined;
+      throw error;
+    }
   }
 
   async #revoke(
@@ -204,7 +226,7 @@ export class TokenEndpoint {
       refreshToken: refresh_token ?? undefined,
       expiresAt: expires_in === undefined ? undefined : expiry(sentAt, expires_in),
       // RFC 6749 §5.1: absent means "as asked". Where a callback says what was granted, that stands in its place.
-      scopes: scopesIn(granted ?? details.scope, quirks.scopeSeparator) ?? askedScopes,
+      scopes: scopesIn(granted ?? details.scope, quirks.grantedScopeSeparator ?? quirks.scopeSeparator) ?? askedScopes,
       details: kept(keptDetails, { ...details, ...raw }),
       idToken: id_token ?? undefined,
       raw,
@@ -238,7 +260,7 @@ async function clientAuthentication(
   signal?: AbortSignal,
 ): Promise<{ form: Record<string, string>; headers: Record<string, string> }> {
   const { settings, provider: facts } = provider;
-  const clientSecret = (await facts.clientSecret?.(settings)) ?? settings.clientSecret;
+  const clientSecret = await provider.clientSecret();
   if ((await provider.tokenEndpointAuthMethod(signal)) === 'client_secret_basic') {
     const credentials = `${formEncoded(settings.clientId)}:${formEncoded(clientSecret)}`;
     return { form: {}, headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` } };

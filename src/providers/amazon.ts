@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const amazon = defineProvider({
   id: 'amazon',
   label: 'Amazon',
-  docs: {
-    console: 'https://developer.amazon.com/loginwithamazon/console/site/lwa/overview.html',
-    reference: 'https://developer.amazon.com/docs/login-with-amazon/authorization-code-grant.html',
-  },
+  consoleUrl: 'https://developer.amazon.com/loginwithamazon/console/site/lwa/overview.html',
+  referenceUrl: 'https://developer.amazon.com/docs/login-with-amazon/authorization-code-grant.html',
   scopes: ['profile'],
   endpoints: {
     authorization_endpoint: 'https://www.amazon.com/ap/oa',
@@ -24,5 +22,5 @@ export const amazon = defineProvider({
   },
   emails: 'unverified',
   claims: z.object({ user_id: subject, name: text, email: text }),
-  toProfile: ({ user_id, name, email }) => ({ subject: user_id, name, email, emailVerified: false }),
+  toProfile: ({ user_id, name, email }) => ({ subject: user_id, name, email }),
 });

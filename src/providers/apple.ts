@@ -12,10 +12,8 @@ const introduction = z.object({ name: z.object({ firstName: text, lastName: text
 export const apple = defineProvider({
   id: 'apple',
   label: 'Apple',
-  docs: {
-    console: 'https://developer.apple.com/account/resources/identifiers/list',
-    reference: 'https://developer.apple.com/documentation/signinwithapplerestapi',
-  },
+  consoleUrl: 'https://developer.apple.com/account/resources/identifiers/list',
+  referenceUrl: 'https://developer.apple.com/documentation/signinwithapplerestapi',
   notes: [
     'APPLE_CLIENT_ID is the Services ID; APPLE_CLIENT_SECRET is the private key of "Sign in with Apple" as Apple gave ' +
       'it (PEM), on one line with `\\n` for its line breaks if need be.',

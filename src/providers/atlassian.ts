@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const atlassian = defineProvider({
   id: 'atlassian',
   label: 'Atlassian',
-  docs: {
-    console: 'https://developer.atlassian.com/console/myapps/',
-    reference: 'https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/',
-  },
+  consoleUrl: 'https://developer.atlassian.com/console/myapps/',
+  referenceUrl: 'https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/',
   notes: ['A new app works for its owner alone until sharing is switched on in the developer console.'],
   scopes: ['read:me', 'offline_access'],
   endpoints: {
@@ -23,7 +21,6 @@ export const atlassian = defineProvider({
     subject: account_id,
     name: name ?? nickname,
     email,
-    emailVerified: false,
     pictureUrl: picture,
   }),
 });

@@ -3,7 +3,8 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const auth0 = openIdProvider({
   id: 'auth0',
   label: 'Auth0',
-  docs: { console: 'https://manage.auth0.com/', reference: 'https://auth0.com/docs/api/authentication' },
+  consoleUrl: 'https://manage.auth0.com/',
+  referenceUrl: 'https://auth0.com/docs/api/authentication',
   notes: [
     'The issuer ends with a slash: `https://<name>.eu.auth0.com/`.',
     'Somebody who comes through two Auth0 connections is two people, unless their accounts are linked at Auth0.',

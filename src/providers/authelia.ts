@@ -4,7 +4,7 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const authelia = openIdProvider({
   id: 'authelia',
   label: 'Authelia',
-  docs: { reference: 'https://www.authelia.com/integration/openid-connect/introduction/' },
+  referenceUrl: 'https://www.authelia.com/integration/openid-connect/introduction/',
   notes: [
     'The client has `token_endpoint_auth_method: client_secret_basic`, the default; Authelia takes no other than the one named there.',
     'To renew tokens, give the client `offline_access` and the grant type `refresh_token`, and add it to AUTHELIA_SCOPES.',

@@ -3,7 +3,7 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const authentik = openIdProvider({
   id: 'authentik',
   label: 'authentik',
-  docs: { reference: 'https://docs.goauthentik.io/add-secure-apps/providers/oauth2/' },
+  referenceUrl: 'https://docs.goauthentik.io/add-secure-apps/providers/oauth2/',
   notes: [
     'The issuer ends with a slash: `https://<host>/application/o/<slug>/`.',
     'authentik calls no address verified unless a scope mapping of your own does.',

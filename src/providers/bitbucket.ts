@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const bitbucket = defineProvider({
   id: 'bitbucket',
   label: 'Bitbucket',
-  docs: {
-    console: 'https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/',
-    reference: 'https://developer.atlassian.com/cloud/bitbucket/oauth-2/',
-  },
+  consoleUrl: 'https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/',
+  referenceUrl: 'https://developer.atlassian.com/cloud/bitbucket/oauth-2/',
   notes: ['Each scope must be ticked in the OAuth consumer as well, and a consumer has one callback URL.'],
   scopes: ['account', 'email'],
   endpoints: {

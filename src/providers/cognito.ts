@@ -4,10 +4,8 @@ import { openIdClaims, openIdProvider } from '../oauth/openid-provider.js';
 export const cognito = openIdProvider({
   id: 'cognito',
   label: 'Amazon Cognito',
-  docs: {
-    console: 'https://console.aws.amazon.com/cognito/',
-    reference: 'https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html',
-  },
+  consoleUrl: 'https://console.aws.amazon.com/cognito/',
+  referenceUrl: 'https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html',
   notes: [
     'The issuer is `https://cognito-idp.<region>.amazonaws.com/<user pool id>`, not the domain of the login page.',
   ],

@@ -6,10 +6,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const digitalocean = defineProvider({
   id: 'digitalocean',
   label: 'DigitalOcean',
-  docs: {
-    console: 'https://cloud.digitalocean.com/account/api/applications',
-    reference: 'https://docs.digitalocean.com/reference/api/oauth/',
-  },
+  consoleUrl: 'https://cloud.digitalocean.com/account/api/applications',
+  referenceUrl: 'https://docs.digitalocean.com/reference/api/oauth/',
   notes: ['The scope `read` opens the whole team that a person chooses to reading: think before you use it.'],
   scopes: ['read'],
   endpoints: {

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const discord = defineProvider({
   id: 'discord',
   label: 'Discord',
-  docs: {
-    console: 'https://discord.com/developers/applications',
-    reference: 'https://discord.com/developers/docs/topics/oauth2',
-  },
+  consoleUrl: 'https://discord.com/developers/applications',
+  referenceUrl: 'https://discord.com/developers/docs/topics/oauth2',
   scopes: ['identify', 'email'],
   endpoints: {
     authorization_endpoint: 'https://discord.com/oauth2/authorize',

@@ -6,7 +6,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const dropbox = defineProvider({
   id: 'dropbox',
   label: 'Dropbox',
-  docs: { console: 'https://www.dropbox.com/developers/apps', reference: 'https://developers.dropbox.com/oauth-guide' },
+  consoleUrl: 'https://www.dropbox.com/developers/apps',
+  referenceUrl: 'https://developers.dropbox.com/oauth-guide',
   scopes: ['account_info.read'],
   endpoints: {
     authorization_endpoint: 'https://www.dropbox.com/oauth2/authorize',

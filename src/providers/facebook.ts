@@ -21,10 +21,8 @@ function proofOf(accessToken: string, clientSecret: string) {
 export const facebook = defineProvider({
   id: 'facebook',
   label: 'Facebook',
-  docs: {
-    console: 'https://developers.facebook.com/apps',
-    reference: 'https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow',
-  },
+  consoleUrl: 'https://developers.facebook.com/apps',
+  referenceUrl: 'https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow',
   notes: [
     'Switch on "Require App Secret" in the advanced settings of the application: every call is signed.',
     'A version of the Graph API ends about two years after it began: then set FACEBOOK_GRAPH_VERSION.',
@@ -60,7 +58,6 @@ export const facebook = defineProvider({
     subject: id,
     name,
     email,
-    emailVerified: false,
     pictureUrl: picture?.data.url,
   }),
   tokenError({ error }) {

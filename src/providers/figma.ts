@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const figma = defineProvider({
   id: 'figma',
   label: 'Figma',
-  docs: {
-    console: 'https://www.figma.com/developers/apps',
-    reference: 'https://developers.figma.com/docs/rest-api/authentication/',
-  },
+  consoleUrl: 'https://www.figma.com/developers/apps',
+  referenceUrl: 'https://developers.figma.com/docs/rest-api/authentication/',
   scopes: ['current_user:read'],
   endpoints: {
     authorization_endpoint: 'https://www.figma.com/oauth',
@@ -22,7 +20,6 @@ export const figma = defineProvider({
     subject: id,
     name: handle,
     email,
-    emailVerified: false,
     pictureUrl: img_url,
   }),
   // `{"error":true,"status":400,"message":…}` without a code; of a complete request only the code or token can be bad.

@@ -6,10 +6,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const github = defineProvider({
   id: 'github',
   label: 'GitHub',
-  docs: {
-    console: 'https://github.com/settings/developers',
-    reference: 'https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps',
-  },
+  consoleUrl: 'https://github.com/settings/developers',
+  referenceUrl: 'https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps',
   notes: [
     'A GitHub App needs the account permission "Email addresses" (read); without it people have no address here.',
     'For GitHub Enterprise Server set GITHUB_AUTHORIZATION_ENDPOINT (`https://HOST/login/oauth/authorize`), ' +
@@ -24,7 +22,10 @@ export const github = defineProvider({
     userinfo_endpoint: 'https://api.github.com/user',
   },
   issuer: 'https://github.com/login/oauth',
-  quirks: { invalidGrantErrors: ['bad_verification_code', 'bad_refresh_token'] },
+  quirks: {
+    grantedScopeSeparator: ',',
+    invalidGrantErrors: ['bad_verification_code', 'bad_refresh_token'],
+  },
   claims: z.object({
     id: numericSubject,
     login: text,

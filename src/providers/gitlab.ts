@@ -3,10 +3,8 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const gitlab = openIdProvider({
   id: 'gitlab',
   label: 'GitLab',
-  docs: {
-    console: 'https://gitlab.com/-/user_settings/applications',
-    reference: 'https://docs.gitlab.com/integration/openid_connect_provider/',
-  },
+  consoleUrl: 'https://gitlab.com/-/user_settings/applications',
+  referenceUrl: 'https://docs.gitlab.com/integration/openid_connect_provider/',
   notes: [
     'For a GitLab of your own set GITLAB_ISSUER to its address, such as `https://gitlab.example.org`.',
     'Administrators of a GitLab can give any address to anybody: set GITLAB_TRUST_EMAILS=1 when you trust them with it.',

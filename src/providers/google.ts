@@ -8,10 +8,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const google = defineProvider({
   id: 'google',
   label: 'Google',
-  docs: {
-    console: 'https://console.cloud.google.com/apis/credentials',
-    reference: 'https://developers.google.com/identity/openid-connect/reference',
-  },
+  consoleUrl: 'https://console.cloud.google.com/apis/credentials',
+  referenceUrl: 'https://developers.google.com/identity/openid-connect/reference',
   scopes: ['openid', 'email', 'profile'],
   endpoints: {
     authorization_endpoint: 'https://accounts.google.com/o/oauth2/v2/auth',

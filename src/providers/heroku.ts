@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const heroku = defineProvider({
   id: 'heroku',
   label: 'Heroku',
-  docs: {
-    console: 'https://dashboard.heroku.com/account/applications',
-    reference: 'https://devcenter.heroku.com/articles/oauth',
-  },
+  consoleUrl: 'https://dashboard.heroku.com/account/applications',
+  referenceUrl: 'https://devcenter.heroku.com/articles/oauth',
   notes: ['The scope `identity` does not let Gatehouse take its access back: people do that in their Heroku account.'],
   scopes: ['identity'],
   endpoints: {

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const hubspot = defineProvider({
   id: 'hubspot',
   label: 'HubSpot',
-  docs: {
-    console: 'https://developers.hubspot.com/',
-    reference: 'https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide',
-  },
+  consoleUrl: 'https://developers.hubspot.com/',
+  referenceUrl: 'https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide',
   notes: [
     'HUBSPOT_SCOPES must name exactly the scopes that the application requires.',
     'A person is one account in each HubSpot portal: the same person in another portal is somebody else here.',
@@ -29,5 +27,5 @@ export const hubspot = defineProvider({
     },
   },
   claims: z.object({ active: z.literal(true), hub_id: numericSubject, user_id: numericSubject, user: text }),
-  toProfile: ({ hub_id, user_id, user }) => ({ subject: `${hub_id}:${user_id}`, email: user, emailVerified: false }),
+  toProfile: ({ hub_id, user_id, user }) => ({ subject: `${hub_id}:${user_id}`, email: user }),
 });

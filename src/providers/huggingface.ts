@@ -3,10 +3,8 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const huggingface = openIdProvider({
   id: 'huggingface',
   label: 'Hugging Face',
-  docs: {
-    console: 'https://huggingface.co/settings/applications/new',
-    reference: 'https://huggingface.co/docs/hub/oauth',
-  },
+  consoleUrl: 'https://huggingface.co/settings/applications/new',
+  referenceUrl: 'https://huggingface.co/docs/hub/oauth',
   endpoints: {
     authorization_endpoint: 'https://huggingface.co/oauth/authorize',
     token_endpoint: 'https://huggingface.co/oauth/token',

@@ -7,10 +7,8 @@ const profile = z.object({ nickname: text, profile_image_url: text });
 export const kakao = defineProvider({
   id: 'kakao',
   label: 'Kakao',
-  docs: {
-    console: 'https://developers.kakao.com/console/app',
-    reference: 'https://developers.kakao.com/docs/latest/en/kakaologin/rest-api',
-  },
+  consoleUrl: 'https://developers.kakao.com/console/app',
+  referenceUrl: 'https://developers.kakao.com/docs/latest/en/kakaologin/rest-api',
   notes: [
     'The client id is the REST API key.',
     'Each scope must be set up as a consent item, or Kakao refuses the sign-in (KOE205); `account_email` needs a business app. Name in KAKAO_SCOPES what the application has.',
@@ -24,6 +22,8 @@ export const kakao = defineProvider({
     revocation_endpoint: 'https://kapi.kakao.com/v1/user/unlink',
   },
   quirks: { revocation: 'bearer' },
+  // To an unlink of somebody who is not linked.
+  tokenError: ({ code }) => (code === -101 ? 'invalid_token' : undefined),
   claims: z.object({
     id: numericSubject,
     kakao_account: z

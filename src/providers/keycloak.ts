@@ -4,7 +4,7 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const keycloak = openIdProvider({
   id: 'keycloak',
   label: 'Keycloak',
-  docs: { reference: 'https://www.keycloak.org/docs/latest/server_admin/#_oidc_clients' },
+  referenceUrl: 'https://www.keycloak.org/docs/latest/server_admin/#_oidc_clients',
   notes: [
     'The issuer is `https://<host>/realms/<realm>`, before Keycloak 17 `https://<host>/auth/realms/<realm>`.',
     'Browsers and Gatehouse must reach the server by the same name, or it calls itself by two: set its `hostname`.',

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const line = defineProvider({
   id: 'line',
   label: 'LINE',
-  docs: {
-    console: 'https://developers.line.biz/console/',
-    reference: 'https://developers.line.biz/en/reference/line-login/',
-  },
+  consoleUrl: 'https://developers.line.biz/console/',
+  referenceUrl: 'https://developers.line.biz/en/reference/line-login/',
   notes: [
     'LINE tells an address only to channels whose request for the email permission it has approved.',
     'LINE gives a person one id per LINE provider: a channel under another provider meets strangers.',

@@ -4,10 +4,8 @@ import { openIdClaims, openIdProvider } from '../oauth/openid-provider.js';
 export const linkedin = openIdProvider({
   id: 'linkedin',
   label: 'LinkedIn',
-  docs: {
-    console: 'https://www.linkedin.com/developers/apps',
-    reference: 'https://learn.microsoft.com/en-us/linkedin/consumer/integrations/self-serve/sign-in-with-linkedin-v2',
-  },
+  consoleUrl: 'https://www.linkedin.com/developers/apps',
+  referenceUrl: 'https://learn.microsoft.com/en-us/linkedin/consumer/integrations/self-serve/sign-in-with-linkedin-v2',
   notes: ['The application needs the product "Sign In with LinkedIn using OpenID Connect".'],
   endpoints: {
     authorization_endpoint: 'https://www.linkedin.com/oauth/v2/authorization',
@@ -20,6 +18,7 @@ export const linkedin = openIdProvider({
   quirks: {
     // A client with a secret that sends a verifier is told that its secret is wrong.
     pkce: false,
+    grantedScopeSeparator: ',',
     deniedErrors: ['user_cancelled_login', 'user_cancelled_authorize'],
   },
   // A boolean in userinfo, and not everywhere one in the id_token.

@@ -1,7 +1,6 @@
-import { z } from 'zod';
-import { text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
+import { microsoftClaims, microsoftProfile } from './microsoft-claims.js';
 
 /** The tenant of everybody's personal account: Outlook, Xbox, Skype. */
 const PERSONAL_ACCOUNTS = '9188040d-6c67-4c5b-b112-36a304b66dad';
@@ -9,10 +8,8 @@ const PERSONAL_ACCOUNTS = '9188040d-6c67-4c5b-b112-36a304b66dad';
 export const microsoft = defineProvider({
   id: 'microsoft',
   label: 'Microsoft',
-  docs: {
-    console: 'https://entra.microsoft.com/',
-    reference: 'https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc',
-  },
+  consoleUrl: 'https://entra.microsoft.com/',
+  referenceUrl: 'https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc',
   notes: [
     'Administrators of a tenant can write any address into an account, so an address counts as verified only with ' +
       'the optional claim `xms_edov`: add it in the application under "Token configuration", together with `email`.',
@@ -36,24 +33,8 @@ export const microsoft = defineProvider({
   idToken: { issuers: ['https://login.microsoftonline.com/{tid}/v2.0'] },
   // offline_access is never among the granted scopes; without it the next answer has no refresh token.
   quirks: { refreshParameters: { scope: '{scopes} offline_access' } },
-  claims: z.object({
-    tid: z.guid(),
-    oid: z.guid(),
-    email: text,
-    xms_edov: z
-      .union([z.boolean(), z.number(), z.string()])
-      .nullish()
-      .transform((value) => value === true || value === 1 || value === '1' || value === 'true'),
-    name: text,
-    preferred_username: text,
-  }),
-  // `sub` is another one for every application, `oid` one and the same in its tenant.
-  toProfile: ({ tid, oid, email, xms_edov, name, preferred_username }) => ({
-    subject: `${tid}:${oid}`,
-    email,
-    emailVerified: xms_edov,
-    name: name ?? preferred_username,
-  }),
+  claims: microsoftClaims,
+  toProfile: microsoftProfile,
   checkClaims({ tid }, { own: { TENANT } }) {
     const isPersonal = tid === PERSONAL_ACCOUNTS;
     const isWelcome = { common: true, organizations: !isPersonal, consumers: isPersonal }[String(TENANT)];

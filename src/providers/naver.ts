@@ -7,10 +7,8 @@ import { jsonObject } from '../oauth/provider-http.js';
 export const naver = defineProvider({
   id: 'naver',
   label: 'Naver',
-  docs: {
-    console: 'https://developers.naver.com/appinfo',
-    reference: 'https://developers.naver.com/docs/login/api/api.md',
-  },
+  consoleUrl: 'https://developers.naver.com/appinfo',
+  referenceUrl: 'https://developers.naver.com/docs/login/api/api.md',
   notes: [
     'Which fields Naver tells is chosen in the application and not by scopes; a person may untick any of them.',
     'Until Naver has reviewed the application, only its registered testers can sign in.',

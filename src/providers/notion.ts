@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const notion = defineProvider({
   id: 'notion',
   label: 'Notion',
-  docs: {
-    console: 'https://www.notion.so/my-integrations',
-    reference: 'https://developers.notion.com/docs/authorization',
-  },
+  consoleUrl: 'https://www.notion.so/my-integrations',
+  referenceUrl: 'https://developers.notion.com/docs/authorization',
   notes: [
     'Notion knows no scopes: the address comes when the integration has the capability to read user information with it.',
     'At every sign-in Notion asks which pages to share; that suits an app that works with them, and no other.',
@@ -44,7 +42,6 @@ export const notion = defineProvider({
     subject: id,
     name,
     email: person?.email,
-    emailVerified: false,
     pictureUrl: avatar_url,
   }),
 });

@@ -4,10 +4,8 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const okta = openIdProvider({
   id: 'okta',
   label: 'Okta',
-  docs: {
-    console: 'https://developer.okta.com/',
-    reference: 'https://developer.okta.com/docs/reference/api/oidc/',
-  },
+  consoleUrl: 'https://developer.okta.com/',
+  referenceUrl: 'https://developer.okta.com/docs/reference/api/oidc/',
   notes: [
     'The issuer of the org authorization server is `https://<domain>`, that of a custom one `https://<domain>/oauth2/<id>`.',
     'To renew tokens, give the application the grant type Refresh Token and add `offline_access` to OKTA_SCOPES.',

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const openstreetmap = defineProvider({
   id: 'openstreetmap',
   label: 'OpenStreetMap',
-  docs: {
-    console: 'https://www.openstreetmap.org/oauth2/applications',
-    reference: 'https://wiki.openstreetmap.org/wiki/OAuth',
-  },
+  consoleUrl: 'https://www.openstreetmap.org/oauth2/applications',
+  referenceUrl: 'https://wiki.openstreetmap.org/wiki/OAuth',
   scopes: ['read_prefs'],
   endpoints: {
     authorization_endpoint: 'https://www.openstreetmap.org/oauth2/authorize',
@@ -23,7 +21,6 @@ export const openstreetmap = defineProvider({
   }),
   toProfile: ({ user: { id, display_name, img } }) => ({
     subject: id,
-    emailVerified: false,
     name: display_name,
     pictureUrl: img?.href,
   }),

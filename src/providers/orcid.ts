@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const orcid = defineProvider({
   id: 'orcid',
   label: 'ORCID',
-  docs: {
-    console: 'https://orcid.org/developer-tools',
-    reference: 'https://github.com/ORCID/ORCID-Source/blob/main/orcid-web/ORCID_AUTH_WITH_OPENID_CONNECT.md',
-  },
+  consoleUrl: 'https://orcid.org/developer-tools',
+  referenceUrl: 'https://github.com/ORCID/ORCID-Source/blob/main/orcid-web/ORCID_AUTH_WITH_OPENID_CONNECT.md',
   notes: ['People decide at ORCID whether their name is public. Of those who keep it private, only the iD is known.'],
   scopes: ['openid'],
   endpoints: {
@@ -24,7 +22,6 @@ export const orcid = defineProvider({
   claims: z.object({ sub: subject, name: text, given_name: text, family_name: text }),
   toProfile: ({ sub, name, given_name, family_name }) => ({
     subject: sub,
-    emailVerified: false,
     name: name ?? fullName(given_name, family_name),
   }),
 });

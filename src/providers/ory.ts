@@ -4,10 +4,8 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const ory = openIdProvider({
   id: 'ory',
   label: 'Ory',
-  docs: {
-    console: 'https://console.ory.sh/',
-    reference: 'https://www.ory.sh/docs/oauth2-oidc/authorization-code-flow',
-  },
+  consoleUrl: 'https://console.ory.sh/',
+  referenceUrl: 'https://www.ory.sh/docs/oauth2-oidc/authorization-code-flow',
   notes: [
     'Name and address are known only where your consent page puts them into the session.',
     'To renew tokens, give the client `offline_access` and the grant type `refresh_token`, and add it to ORY_SCOPES.',

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const patreon = defineProvider({
   id: 'patreon',
   label: 'Patreon',
-  docs: {
-    console: 'https://www.patreon.com/portal/registration/register-clients',
-    reference: 'https://docs.patreon.com/#oauth',
-  },
+  consoleUrl: 'https://www.patreon.com/portal/registration/register-clients',
+  referenceUrl: 'https://docs.patreon.com/#oauth',
   scopes: ['identity', 'identity[email]'],
   endpoints: {
     authorization_endpoint: 'https://www.patreon.com/oauth2/authorize',

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const paypal = defineProvider({
   id: 'paypal',
   label: 'PayPal',
-  docs: {
-    console: 'https://developer.paypal.com/dashboard/applications',
-    reference: 'https://developer.paypal.com/docs/log-in-with-paypal/integrate',
-  },
+  consoleUrl: 'https://developer.paypal.com/dashboard/applications',
+  referenceUrl: 'https://developer.paypal.com/docs/log-in-with-paypal/integrate',
   notes: ['PayPal tells only what is ticked in the application under "Log in with PayPal"; some of it needs a review.'],
   scopes: ['openid', 'email', 'profile'],
   endpoints: {

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const reddit = defineProvider({
   id: 'reddit',
   label: 'Reddit',
-  docs: {
-    console: 'https://www.reddit.com/prefs/apps',
-    reference: 'https://github.com/reddit-archive/reddit/wiki/OAuth2',
-  },
+  consoleUrl: 'https://www.reddit.com/prefs/apps',
+  referenceUrl: 'https://github.com/reddit-archive/reddit/wiki/OAuth2',
   scopes: ['identity'],
   endpoints: {
     authorization_endpoint: 'https://www.reddit.com/api/v1/authorize',
@@ -31,7 +29,6 @@ export const reddit = defineProvider({
   toProfile: ({ id, name, icon_img }) => ({
     subject: id,
     name,
-    emailVerified: false,
     pictureUrl: icon_img?.split('?')[0],
   }),
   // A code that is dead is an `invalid_grant`, a refresh token that is dead `{"message":"Bad Request","error":400}`.

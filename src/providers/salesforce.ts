@@ -9,10 +9,8 @@ const HOST = /^([a-z\d-]+\.)+salesforce\.(com|mil)$/;
 export const salesforce = defineProvider({
   id: 'salesforce',
   label: 'Salesforce',
-  docs: {
-    console: 'https://login.salesforce.com/',
-    reference: 'https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_web_server_flow.htm&type=5',
-  },
+  consoleUrl: 'https://login.salesforce.com/',
+  referenceUrl: 'https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_web_server_flow.htm&type=5',
   notes: ['Each scope, `refresh_token` as well, must be selected in the connected app.'],
   scopes: ['openid', 'profile', 'email', 'refresh_token'],
   endpoints: {

@@ -6,10 +6,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const slack = defineProvider({
   id: 'slack',
   label: 'Slack',
-  docs: {
-    console: 'https://api.slack.com/apps',
-    reference: 'https://docs.slack.dev/authentication/sign-in-with-slack/',
-  },
+  consoleUrl: 'https://api.slack.com/apps',
+  referenceUrl: 'https://docs.slack.dev/authentication/sign-in-with-slack/',
   notes: [
     'Slack takes only https addresses as redirect URI, in development as well.',
     'A person is another one in every workspace.',

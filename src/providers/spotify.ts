@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const spotify = defineProvider({
   id: 'spotify',
   label: 'Spotify',
-  docs: {
-    console: 'https://developer.spotify.com/dashboard',
-    reference: 'https://developer.spotify.com/documentation/web-api/tutorials/code-flow',
-  },
+  consoleUrl: 'https://developer.spotify.com/dashboard',
+  referenceUrl: 'https://developer.spotify.com/documentation/web-api/tutorials/code-flow',
   notes: ['Spotify refuses `localhost` in a redirect URI: use `http://127.0.0.1:3000` as BASE_URL in development.'],
   scopes: ['user-read-email'],
   endpoints: {
@@ -28,7 +26,6 @@ export const spotify = defineProvider({
     subject: id,
     name: display_name ?? id,
     email,
-    emailVerified: false,
     pictureUrl: images?.[0]?.url,
   }),
 });

@@ -9,10 +9,8 @@ const complaints = z.array(z.object({ resource: z.string() })).min(1);
 export const strava = defineProvider({
   id: 'strava',
   label: 'Strava',
-  docs: {
-    console: 'https://www.strava.com/settings/api',
-    reference: 'https://developers.strava.com/docs/authentication/',
-  },
+  consoleUrl: 'https://www.strava.com/settings/api',
+  referenceUrl: 'https://developers.strava.com/docs/authentication/',
   notes: ['A new application lets in nobody but its owner until its number of athletes is raised at Strava.'],
   scopes: ['read'],
   endpoints: {
@@ -22,11 +20,10 @@ export const strava = defineProvider({
     revocation_endpoint: 'https://www.strava.com/oauth/revoke',
   },
   emails: 'none',
-  quirks: { scopeSeparator: ',' },
+  quirks: { scopeSeparator: ',', callbackParameters: ['scope'] },
   claims: z.object({ id: numericSubject, username: text, firstname: text, lastname: text, profile: text }),
   toProfile: ({ id, username, firstname, lastname, profile }) => ({
     subject: id,
-    emailVerified: false,
     name: fullName(firstname, lastname) ?? username,
     // Of somebody without a picture it is `avatar/athlete/large.png`, which is no address and is dropped.
     pictureUrl: profile,

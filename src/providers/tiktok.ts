@@ -7,10 +7,8 @@ import { jsonObject } from '../oauth/provider-http.js';
 export const tiktok = defineProvider({
   id: 'tiktok',
   label: 'TikTok',
-  docs: {
-    console: 'https://developers.tiktok.com/apps',
-    reference: 'https://developers.tiktok.com/doc/oauth-user-access-token-management',
-  },
+  consoleUrl: 'https://developers.tiktok.com/apps',
+  referenceUrl: 'https://developers.tiktok.com/doc/oauth-user-access-token-management',
   notes: ['The client id is the client key.', 'TikTok takes https redirect URIs only, in development as well.'],
   scopes: ['user.info.basic'],
   // The slash at the end belongs to each of them.

@@ -6,10 +6,8 @@ const CLAIMS = { id_token: { email: null, email_verified: null, picture: null, p
 export const twitch = openIdProvider({
   id: 'twitch',
   label: 'Twitch',
-  docs: {
-    console: 'https://dev.twitch.tv/console/apps',
-    reference: 'https://dev.twitch.tv/docs/authentication/getting-tokens-oidc/',
-  },
+  consoleUrl: 'https://dev.twitch.tv/console/apps',
+  referenceUrl: 'https://dev.twitch.tv/docs/authentication/getting-tokens-oidc/',
   notes: ['A call of the Twitch API needs the header `Client-Id` beside the token.'],
   scopes: ['openid', 'user:read:email'],
   endpoints: {

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const twitter = defineProvider({
   id: 'twitter',
   label: 'X',
-  docs: {
-    console: 'https://developer.x.com/en/portal/dashboard',
-    reference: 'https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code',
-  },
+  consoleUrl: 'https://developer.x.com/en/portal/dashboard',
+  referenceUrl: 'https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code',
   notes: [
     'X tells addresses only to applications with "Request email from users" switched on; ' +
       'then add `users.email` to the scopes: TWITTER_SCOPES="users.read tweet.read users.email offline.access".',

@@ -3,10 +3,8 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const yahoo = openIdProvider({
   id: 'yahoo',
   label: 'Yahoo',
-  docs: {
-    console: 'https://developer.yahoo.com/apps/',
-    reference: 'https://developer.yahoo.com/oauth2/guide/openid_connect/',
-  },
+  consoleUrl: 'https://developer.yahoo.com/apps/',
+  referenceUrl: 'https://developer.yahoo.com/oauth2/guide/openid_connect/',
   notes: ['Yahoo takes an https redirect URI only, in development as well. Yahoo Japan is another provider.'],
   endpoints: {
     authorization_endpoint: 'https://api.login.yahoo.com/oauth2/request_auth',

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const yandex = defineProvider({
   id: 'yandex',
   label: 'Yandex',
-  docs: {
-    console: 'https://oauth.yandex.com/client/new',
-    reference: 'https://yandex.com/dev/id/doc/en/codes/code-url',
-  },
+  consoleUrl: 'https://oauth.yandex.com/client/new',
+  referenceUrl: 'https://yandex.com/dev/id/doc/en/codes/code-url',
   notes: ['Yandex refuses a scope that the application was not registered with.'],
   scopes: ['login:info', 'login:email', 'login:avatar'],
   endpoints: {
@@ -36,7 +34,6 @@ export const yandex = defineProvider({
   toProfile: ({ id, default_email, real_name, display_name, is_avatar_empty, default_avatar_id: avatar }) => ({
     subject: id,
     email: default_email,
-    emailVerified: false,
     name: fullName(real_name) ?? display_name,
     pictureUrl: avatar && !is_avatar_empty ? `https://avatars.yandex.net/get-yapic/${avatar}/islands-200` : undefined,
   }),

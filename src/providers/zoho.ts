@@ -9,10 +9,8 @@ const DOMAINS = /^(zoho\.(com|eu|in|com\.au|jp|sa|uk|ae|com\.cn)|zohocloud\.ca)$
 export const zoho = defineProvider({
   id: 'zoho',
   label: 'Zoho',
-  docs: {
-    console: 'https://api-console.zoho.com/',
-    reference: 'https://www.zoho.com/accounts/protocol/oauth/web-apps/authorization.html',
-  },
+  consoleUrl: 'https://api-console.zoho.com/',
+  referenceUrl: 'https://www.zoho.com/accounts/protocol/oauth/web-apps/authorization.html',
   notes: ['People of other data centres can sign in once "Multi DC" is switched on in the settings of the client.'],
   scopes: ['AaaServer.profile.READ'],
   endpoints: {

@@ -5,10 +5,8 @@ import { defineProvider } from '../oauth/provider.js';
 export const zoom = defineProvider({
   id: 'zoom',
   label: 'Zoom',
-  docs: {
-    console: 'https://marketplace.zoom.us/develop/create',
-    reference: 'https://developers.zoom.us/docs/integrations/oauth/',
-  },
+  consoleUrl: 'https://marketplace.zoom.us/develop/create',
+  referenceUrl: 'https://developers.zoom.us/docs/integrations/oauth/',
   notes: ['Zoom takes no scopes from a request: the app needs `user:read:user`, chosen in the marketplace.'],
   scopes: [],
   endpoints: {

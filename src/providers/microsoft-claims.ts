@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { text } from '../oauth/claims.js';
+
+/** What an id_token of Microsoft says, whoever runs the tenant. `sub` is another one for every application. */
+export const microsoftClaims = z.object({
+  tid: z.guid(),
+  oid: z.guid(),
+  email: text,
+  /** Present only where the operator asks for it: any administrator of a tenant can write any address into it. */
+  xms_edov: z
+    .union([z.boolean(), z.number(), z.string()])
+    .nullish()
+    .transform((value) => value === true || value === 1 || value === '1' || value === 'true'),
+  name: text,
+  preferred_username: text,
+});
+
+type MicrosoftClaims = z.output<typeof microsoftClaims>;
+
+/** The pair is the person in the tenant. */
+export const microsoftProfile = ({ tid, oid, email, xms_edov, name, preferred_username }: MicrosoftClaims) => ({
+  subject: `${tid}:${oid}`,
+  email,
+  emailVerified: xms_edov,
+  name: name ?? preferred_username,
+});
