@@ -10,6 +10,6 @@ export class ProvidersApi {
   @Get()
   @Public()
   list(): readonly SignInLink[] {
-    return signInLinks(this.registry).providers;
+    return signInLinks(this.registry).providers.map(({ id, label, signInUrl }) => ({ id, label, signInUrl }));
   }
 }

@@ -9,7 +9,7 @@ import { MethodNotAllowedError } from '../access/access.errors.js';
 import type { OAuthProvider } from './provider.js';
 
 /** The routes of one provider: begin a sign-in, and come back from it. */
-export function OAuthController({ id, label, quirks }: OAuthProvider): Type {
+export function OAuthController({ id, label, mark, quirks }: OAuthProvider): Type {
   @Public()
   @Controller(id)
   class ProviderController {
@@ -30,7 +30,7 @@ export function OAuthController({ id, label, quirks }: OAuthProvider): Type {
       if (request.oauth) return leave(request.oauth, response);
       response.render('confirm-sign-in', {
         title: `Sign in with ${label}`,
-        provider: { id, label },
+        provider: { id, label, mark },
         action: `/${id}`,
         returnTo: typeof request.query.returnTo === 'string' ? request.query.returnTo : '/',
         consent: typeof request.query.consent === 'string' ? request.query.consent : undefined,

@@ -44,8 +44,8 @@ export class HomeController {
     if (session.provider === null || !this.registry.has(session.provider)) {
       return { liveProblem: { sentence: 'The account you signed in with is no longer connected.' } };
     }
-    const { id, label } = this.registry.get(session.provider);
-    const provider = { id, label };
+    const { id, label, provider: declared } = this.registry.get(session.provider);
+    const provider = { id, label, mark: declared.mark };
     try {
       const { endpoint, claims } = await this.client.for(user, id).userinfo();
       const lines = Object.entries(claims).map(([key, value]) => line(key, value));

@@ -240,7 +240,8 @@ describe('viewEngine', () => {
 
 describe('every page', () => {
   const views = join(import.meta.dirname, '../../views');
-  const google = { id: 'google', label: 'Google', signInUrl: '/google' };
+  const google = { id: 'google', label: 'Google', signInUrl: '/google', mark: 'M0 0h24', available: true };
+  const doors = { providers: [google], many: false, standIn: false };
   const user = { name: 'Ada', email: 'ada@example.com', emailVerified: true, initials: 'A', role: 'member' };
   const signedInAt = { iso: '2026-11-23T09:41:00Z', text: '23 November 2026, 09:41 UTC' };
   const signedIn = { title: 'Home', user, signedInAt };
@@ -259,8 +260,8 @@ describe('every page', () => {
   }
 
   it.each<[string, string, object, string]>([
-    ['home', 'signed out', { title: 'Home', providers: [google], standIn: true }, '>Sign in with Google</a>'],
-    ['home', 'without a provider', { title: 'Home', providers: [], standIn: false }, 'No way to sign in is set up yet'],
+    ['home', 'signed out', { title: 'Home', ...doors, standIn: true }, '>Sign in with Google</span>'],
+    ['home', 'without a provider', { title: 'Home', ...doors, providers: [] }, 'No way to sign in is set up yet'],
     ['home', 'signed in', { ...signedIn, provider: google, live }, '<dt>sub:</dt> <dd><bdi>1</bdi></dd>'],
     ['home', 'unverified', { ...signedIn, user: { ...user, emailVerified: false }, provider: google }, 'not verified'],
     ['home', 'without an email', { ...signedIn, user: { ...user, email: null } }, 'We do not know your email address'],
@@ -271,7 +272,21 @@ describe('every page', () => {
       { ...signedIn, provider: google, liveProblem: { sentence: 'It is gone.', reconnectUrl: '/google?link=1' } },
       'href="/google?link&#x3D;1">Connect again</a>',
     ],
-    ['login', 'chooser', { title: 'Sign in', providers: [google], standIn: false }, '>Sign in with Google</a>'],
+    ['login', 'chooser', { title: 'Sign in', ...doors }, '>Sign in with Google</span>'],
+    ['login', 'with many providers', { title: 'Sign in', ...doors, many: true }, '>Sign in with</span> Google</span>'],
+    ['login', 'with a mark', { title: 'Sign in', ...doors }, '<path d="M0 0h24"/>'],
+    [
+      'login',
+      'without a mark',
+      { title: 'Sign in', ...doors, providers: [{ ...google, mark: undefined }] },
+      '<span class="door-mark" data-initial="G"></span>',
+    ],
+    [
+      'login',
+      'a provider that is down',
+      { title: 'Sign in', ...doors, providers: [{ ...google, available: false }] },
+      'Sign in with Google <span class="door-note">not available right now</span>',
+    ],
     [
       'confirm-sign-in',
       'sent by another site',
