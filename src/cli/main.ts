@@ -16,9 +16,10 @@ import { addKeysGenerate } from './keys-generate.js';
 import { addKeysRotate } from './keys-rotate.js';
 import { addKeysStatus } from './keys-status.js';
 import { addMigrate } from './migrate.js';
+import { addProviderDocs } from './provider-docs.js';
 import { addRevocationsList } from './revocations-list.js';
 
-const COMMANDS = [addMigrate, addKeysGenerate, addKeysStatus, addKeysRotate, addRevocationsList];
+const COMMANDS = [addMigrate, addProviderDocs, addKeysGenerate, addKeysStatus, addKeysRotate, addRevocationsList];
 
 const FAILED = 1;
 const WRONG_USAGE = 2;

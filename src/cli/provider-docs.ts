@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { mkdirSync, writeFileSync } from 'node:fs';
+
+const FOLDER = 'docs/providers';
+
+export function addProviderDocs(program: Command): void {
+  program
+    .command('provider:docs')
+    .summary('write the pages about the providers')
+    .description(`Writes a page for each provider of the catalogue, and their list, into ${FOLDER}.`)
+    .action(async () => {
+      const [{ CATALOGUE }, { providerPages }] = await Promise.all([
+        import('../providers/catalogue.js'),
+        import('../conformance/provider-pages.js'),
+      ]);
+      mkdirSync(FOLDER, { recursive: true });
+      const pages = providerPages(CATALOGUE);
+      for (const { name, text } of pages) writeFileSync(`${FOLDER}/${name}`, text);
+      process.stdout.write(`${pages.length} pages in ${FOLDER}\n`);
+    });
+}
