@@ -10,19 +10,31 @@ const json = z.record(z.string(), z.unknown());
 /** A JSON body, or the text of another kind. */
 const body = { answer: z.json().optional(), text: z.string().optional() };
 
-/** One call that a sign-in makes with the person's token; the key is `GET https://api.example.com/me`. */
-const call = z.strictObject({
-  /** Parameters of the address that must be there. `{access_token}`, `{client_id}` and `{client_secret}` are filled in. */
+/** What a call says beside its status and the token's scheme. */
+const callFacts = {
+  /**
+   * Parameters of the address that must be there. `{access_token}`, `{client_id}`, `{client_secret}` are filled in, and
+   * `{appsecret_proof}`: the HMAC-SHA256 of the access token under the secret, in hexadecimal digits.
+   */
   query: strings.optional(),
   /** Headers that must be there, lower case, beside the token's. */
   headers: strings.optional(),
-  /** The word before the token. */
-  scheme: z.enum(['Bearer', 'OAuth']).default('Bearer'),
   /** Fields of a form, where the token travels there and not in a header. */
   form: strings.optional(),
-  status: z.int().default(200),
   ...body,
+};
+const scheme = z.enum(['Bearer', 'OAuth']);
+
+/** One call that a sign-in makes with the person's token; the key is `GET https://api.example.com/me`. */
+const call = z.strictObject({
+  ...callFacts,
+  /** The word before the token. */
+  scheme: scheme.default('Bearer'),
+  status: z.int().default(200),
 });
+
+/** The same without what stays as it is. No defaults: they would be laid over what the usual call says. */
+const changedCall = z.strictObject({ ...callFacts, scheme, status: z.int() }).partial();
 
 const profile = z.strictObject({
   subject: z.string(),
@@ -41,7 +53,7 @@ const changes = {
   /** Claims that the id_token lacks. */
   withoutClaims: z.array(z.string()).optional(),
   claims: json.optional(),
-  calls: z.record(z.string(), call.partial()).optional(),
+  calls: z.record(z.string(), changedCall).optional(),
   settings: strings.optional(),
 };
 

@@ -1,0 +1,122 @@
+import type { Check } from '../check.js';
+import { nameOf, type Place, placesOf, replaced, type Scenario } from '../scenario.js';
+import { type Account, claim, Deviation, said, type Trial } from '../trial.js';
+import { CLEAN } from './identity.js';
+
+const BEYOND_EXACT = Number.MAX_SAFE_INTEGER + 3;
+const LONG = 'x'.repeat(5000);
+/** As JSON, because written as an object it would be one with another prototype. */
+const POLLUTING = JSON.parse(
+  '{"__proto__":{"email":"mallory@evil.example","email_verified":true,"verified":true,"id":"mallory","sub":"mallory"},' +
+    '"constructor":{"prototype":{"email_verified":true}},"toString":"mallory","length":1}',
+) as unknown;
+
+const ODD: readonly (readonly [string, unknown])[] = [
+  ['null', null],
+  ['true', true],
+  ['0', 0],
+  ['""', ''],
+  ['[]', []],
+  ['{}', {}],
+  ['a text of 5000 letters', LONG],
+  ['an object with __proto__', POLLUTING],
+  ['a number beyond 2^53', BEYOND_EXACT],
+];
+/** For a place that means nothing to us. */
+const ODD_ELSEWHERE = 2;
+/** A generous answer has a hundred members; what matters comes first. */
+const PLACES_LIMIT = 40;
+
+const MATTERS = /^(sub|id|uid|user_?id|oid|tid|hd|login|username|nickname|.*name|.*e?mail.*|.*verif.*|.*valid.*|.*confirm.*|picture|avatar.*|.*image.*|.*photo.*|data|user|error|ok|status|code|primary|type)$/i; // prettier-ignore
+const STANDARD = /^(access_token|token_type|expires_in|refresh_token|scope)$/;
+
+/** What an answer of any shape may do: sign the same person in, or nobody. */
+export const ODD_VALUES: readonly Check[] = [
+  {
+    id: 'odd-values.token',
+    sentence: 'a token answer of odd types signs in the same person, or nobody',
+    run: (trial) => tryOdd(trial, 'token'),
+  },
+  {
+    id: 'odd-values.claims',
+    sentence: 'an id_token of odd types signs in the same person, or nobody',
+    applies: ({ fixture }) => fixture.idToken !== undefined,
+    run: (trial) => tryOdd(trial, 'claims'),
+  },
+  {
+    id: 'odd-values.calls',
+    sentence: 'an answer of odd types to a call signs in the same person, or nobody',
+    applies: ({ fixture }) => Object.keys(fixture.calls).length > 0,
+    run: (trial) => tryOdd(trial, 'call'),
+  },
+];
+
+async function tryOdd(trial: Trial, source: Place['source']): Promise<void> {
+  const places = placesOf(trial.usual).filter((place) => place.source === source);
+  const profile = trial.fixture.profile;
+  const matters = ({ path, value }: Place) => {
+    const name = String(path.at(-1));
+    const isSaid = typeof value !== 'object' && value !== '' && Object.values(profile).flat().some((said_) => said_ !== null && String(said_) !== '' && typeof said_ !== 'boolean' && (String(said_).includes(String(value)))); // prettier-ignore
+    return isSaid || (source === 'token' ? STANDARD.test(name) : MATTERS.test(name)) || (typeof value === 'object' && value !== null); // prettier-ignore
+  };
+  const sorted = [...places.filter(matters), ...places.filter((place) => !matters(place))].slice(0, PLACES_LIMIT);
+  const faults: string[] = [];
+  for (const [index, place] of sorted.entries()) {
+    const values = matters(place) ? ODD : Array.from({ length: ODD_ELSEWHERE }, (_, n) => ODD[(index * ODD_ELSEWHERE + n) % ODD.length] ?? ODD[0]); // prettier-ignore
+    for (const odd of values) {
+      const [what, value] = odd ?? ['null', null];
+      if (JSON.stringify(value) === JSON.stringify(place.value)) continue;
+      const fault = await faultOf(trial, replaced(trial.usual, place, value), place, value);
+      if (fault !== undefined) faults.push(`${nameOf(place)} = ${what}: ${fault}`);
+    }
+  }
+  if (faults.length > 0) throw new Deviation(faults.join('; '));
+}
+
+/** @returns what is wrong with how it ended */
+async function faultOf(trial: Trial, scenario: Scenario, place: Place, value: unknown): Promise<string | undefined> {
+  const ending = await trial.signIn(scenario);
+  if (ending.code !== 'ok') return CLEAN.includes(ending.code) ? undefined : `ends with ${said(ending)}`;
+  const account = await trial.account(ending.browser);
+  const { profile } = trial.fixture;
+  // A number where a number is documented is no odd type: whoever has the id 0 is somebody.
+  const isOfItsType = typeof value === 'number' && typeof place.value === 'number' && Number.isSafeInteger(value);
+  if (account.subject !== profile.subject && !(isOfItsType && account.subject.includes(String(value)))) {
+    return `is the subject ${JSON.stringify(account.subject.slice(0, 40))}`;
+  }
+  if (account.emailVerified && !profile.emailVerified && value !== true) return 'its address counts as verified';
+  if (account.emailVerified && account.email === null) return 'no address counts as verified';
+  if (account.emailVerified && value !== true && place.value === true && (await vouches(trial, place))) {
+    return 'its address counts as verified although what vouches for it is not true';
+  }
+  return unclean(account);
+}
+
+const vouching = new WeakMap<Trial, Map<string, boolean>>();
+
+/** Whether this flag decides that the address is verified. */
+async function vouches(trial: Trial, place: Place): Promise<boolean> {
+  const known = vouching.get(trial) ?? new Map<string, boolean>();
+  vouching.set(trial, known);
+  const name = nameOf(place);
+  let answer = known.get(name);
+  if (answer === undefined) {
+    const ending = await trial.signIn(replaced(trial.usual, place, false));
+    answer = ending.code === 'ok' && !(await trial.account(ending.browser)).emailVerified;
+    known.set(name, answer);
+  }
+  return answer;
+}
+
+/** Something that was turned into text although it is none. */
+function unclean({ name, email, pictureUrl, subject }: Account): string | undefined {
+  for (const [member, text] of Object.entries({ name, email, pictureUrl, subject })) {
+    if (text === null) continue;
+    if (/\[object |\bundefined\b|\bNaN\b|\bnull\b|^true$/.test(text) || text.includes(String(BEYOND_EXACT))) {
+      return `${member} is ${JSON.stringify(text.slice(0, 60))}`;
+    }
+    if (/mallory/.test(text)) return `${member} comes from a prototype`;
+  }
+  claim(pictureUrl === null || pictureUrl.startsWith('https://'), 'its picture is not https');
+  return undefined;
+}

@@ -1,0 +1,74 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import type { buildConnector } from 'undici';
+import type { Answer, DocumentedProvider, Received } from './documented-provider.js';
+
+/** In place of the documented answer: another one, or a connection that ends before it. */
+export type Fault = Answer | 'cut';
+
+/**
+ * Plays every host of every provider, on one port of this machine. The application reaches it because its connector
+ * is replaced: whatever origin it connects to, this is what answers, in plain HTTP. So the provider's real addresses
+ * are used, and what arrives here is what would have left the house.
+ */
+export class FakeProvider {
+  /** Who is played. What comes for anybody else is a complaint. */
+  played: DocumentedProvider | undefined;
+  readonly requests: Received[] = [];
+  /** By method and address: `POST https://api.example.com/token`. In force until they are cleared. */
+  readonly faults = new Map<string, Fault>();
+  /** Origin by the port of our side of a connection: the request itself does not say whether it was meant for https. */
+  readonly #origins = new Map<number, string>();
+
+  private constructor(
+    private readonly server: Server,
+    private readonly port: number,
+  ) {}
+
+  static async start(): Promise<FakeProvider> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const fake = new FakeProvider(server, (server.address() as { port: number }).port);
+    server.on('request', (request, response) => void fake.#serve(request, response));
+    return fake;
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  readonly connector: buildConnector.connector = ({ protocol, host, hostname }, callback) => {
+    const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
+    socket.once('error', (error) => callback(error, null));
+    socket.once('connect', () => {
+      this.#origins.set(socket.localPort ?? 0, `${protocol}//${host ?? hostname}`);
+      callback(null, socket);
+    });
+  };
+
+  async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk);
+    const origin = this.#origins.get(message.socket.remotePort ?? 0) ?? 'unknown:';
+    const url = `${origin}${message.url ?? ''}`;
+    const request: Received = {
+      method: message.method ?? '',
+      address: url.split('?', 1)[0] ?? '',
+      url,
+      headers: message.headers,
+      body: Buffer.concat(chunks).toString(),
+      kind: 'undocumented',
+    };
+    this.requests.push(request);
+    if (new URL(origin).host !== message.headers.host) this.played?.complaints.push('a Host that is not the address');
+    const answer = (await this.played?.answer(request)) ?? { status: 404, body: '' };
+    const fault = this.faults.get(`${request.method} ${request.address}`);
+    if (fault === 'cut') message.socket.destroy();
+    else send(response, fault ?? answer);
+  }
+}
+
+function send(response: ServerResponse, { status, body, type, headers }: Answer): void {
+  response.writeHead(status, { ...(type === undefined ? {} : { 'content-type': type }), ...headers }).end(body);
+}
