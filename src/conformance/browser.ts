@@ -1,3 +1,8 @@
+import { Agent, request } from 'undici';
+
+/** Lets go of a connection before the application does. */
+const AGENT = new Agent({ keepAliveTimeout: 1000, keepAliveMaxTimeout: 1000 });
+
 interface Cookie {
   readonly value: string;
   readonly sameSite: string;
@@ -45,23 +50,25 @@ export class Browser {
 
   /** @param path at the application */
   async go(path: string, { method = 'GET', form, from, accept = 'application/json' }: Navigation = {}): Promise<Page> {
-    const response = await fetch(new URL(path, this.url), {
+    const { statusCode, headers, body } = await request(new URL(path, this.url), {
       method,
-      redirect: 'manual',
-      body: form ?? null,
+      dispatcher: AGENT,
+      body: form?.toString(),
       headers: {
         accept,
         cookie: this.#cookiesFor(method !== 'GET' && from !== undefined),
         'sec-fetch-dest': 'document',
         'sec-fetch-mode': 'navigate',
         'sec-fetch-site': from === undefined ? 'same-origin' : 'cross-site',
+        ...(form ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
         ...(from === undefined || method === 'GET' ? {} : { origin: from }),
       },
     });
-    for (const line of response.headers.getSetCookie()) this.#keep(line);
-    const location = response.headers.get('location');
+    const text = await body.text();
+    for (const line of [headers['set-cookie'] ?? []].flat()) this.#keep(line);
+    const location = typeof headers.location === 'string' ? headers.location : null;
     this.visited.push(path, ...(location === null ? [] : [location]));
-    return { status: response.status, location, text: await response.text() };
+    return { status: statusCode, location, text };
   }
 
   #cookiesFor(isForeignForm: boolean): string {

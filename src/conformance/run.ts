@@ -21,6 +21,7 @@ export interface Candidate {
 export interface CheckResult {
   readonly id: string;
   readonly sentence: string;
+  readonly tookMs: number;
   /** Undefined: passed. */
   readonly reason?: string;
   /** It fails because the fixture says too little. */
@@ -79,14 +80,15 @@ export class ConformanceKit {
     for (const check of CHECKS) {
       if (check.applies && !check.applies(trial)) continue;
       const { id: name, sentence } = check;
+      const startedAt = performance.now();
       this.fake.played = trial.played;
       trial.played.complaints.length = 0;
       try {
         await trial.forgetPeople();
         await check.run(trial);
-        checks.push({ id: name, sentence });
+        checks.push({ id: name, sentence, tookMs: performance.now() - startedAt });
       } catch (error) {
-        checks.push({ id: name, sentence, ...failure(error) });
+        checks.push({ id: name, sentence, tookMs: performance.now() - startedAt, ...failure(error) });
       } finally {
         this.fake.faults.clear();
       }

@@ -121,13 +121,14 @@ export const TOKENS: readonly Check[] = [
     },
   },
   {
-    id: 'link.comes-back',
-    sentence: 'a person who was unlinked comes in as somebody new, one who reconnects as before',
+    id: 'link.mended',
+    sentence: 'a sign-in mends a broken link and makes no other one',
     run: async (trial) => {
       const first = await trial.signedIn();
-      await trial.database.query(`UPDATE oauth_accounts SET health = 'needs_reconnect' WHERE id = $1`, [
-        first.account.id,
-      ]);
+      await trial.database.query(
+        `UPDATE oauth_accounts SET health = 'needs_reconnect', health_reason = 'grant_rejected' WHERE id = $1`,
+        [first.account.id],
+      );
       const again = await trial.signedIn(scenarioOf(trial.fixture));
       claim(again.account.id === first.account.id, 'the sign-in that reconnects makes another account');
       claim(
