@@ -7,6 +7,8 @@ export interface Check {
   readonly sentence: string;
   /** Whether it has a meaning for this provider. Default: it has. */
   applies?(trial: Trial): boolean;
+  /** Without it the others mean nothing, and are left out. */
+  readonly isPrecondition?: true;
   /** Returns when the sentence is true, and throws a reason when it is not. */
   run(trial: Trial): Promise<void>;
 }

@@ -34,6 +34,11 @@ const LIFETIME_IN_SECONDS = 3600;
 /** In every code, so that one that got where it must not can be found. */
 export const CODE_MARK = 'SplxlOBeZQQYbYS6WxSbIA';
 
+interface ValidTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string | undefined;
+}
+
 /** What is known of a sign-in between the authorization request and the exchange. */
 interface Grant {
   readonly code: string;
@@ -56,6 +61,8 @@ export class DocumentedProvider {
   forge: ((claims: Json, sign: (claims: Json) => Promise<string>) => Promise<string> | string) | undefined;
   /** An address of the API, and how often it says 401 before it answers. */
   api: { readonly address: string; refusals: number } | undefined;
+  /** Its userinfo, where no sign-in asks it; it says what the id_token does. */
+  userinfo: string | undefined;
   readonly complaints: string[] = [];
   /** What must never be found in an address or a log: the client secret, tokens, code verifiers. */
   readonly secrets = new Set<string>();
@@ -92,8 +99,14 @@ export class DocumentedProvider {
     return { ...this.#filledAll(callback), code, state: searchParams.get('state') ?? '' };
   }
 
-  get tokens(): { readonly accessToken: string; readonly refreshToken: string | undefined } {
+  /** The valid ones. */
+  get tokens(): ValidTokens {
     return { accessToken: this.#accessToken, refreshToken: this.#refreshToken };
+  }
+
+  restore({ accessToken, refreshToken }: ValidTokens): void {
+    this.#accessToken = accessToken;
+    this.#refreshToken = refreshToken;
   }
 
   get tokenAddress(): string {
@@ -106,7 +119,12 @@ export class DocumentedProvider {
 
   /** The calls of a sign-in, by their addresses as they are asked for. */
   callAddresses(): string[] {
-    return Object.keys(this.scenario.calls).map((key) => this.#filled(key).split('?', 1)[0] ?? '');
+    return Object.keys(this.scenario.calls).map((key) => this.#place(key));
+  }
+
+  /** Method and address of a key, as they are asked for. */
+  #place(key: string): string {
+    return this.#filled(key.split('?', 1)[0] ?? '', {}, encodeURIComponent);
   }
 
   async answer(request: Received): Promise<Answer> {
@@ -131,6 +149,10 @@ export class DocumentedProvider {
     if (call) return as(request, 'call', this.#call(request, ...call));
     if (this.#isRevocation(request)) return as(request, 'revocation', await this.#revocation(request));
     if (this.api && request.address === this.api.address) return as(request, 'api', this.#api(request));
+    if (this.userinfo !== undefined && place === `GET ${this.userinfo}`) {
+      const call = { scheme: 'Bearer', status: 200, answer: this.scenario.claims as FixtureCall['answer'] } as const;
+      return as(request, 'call', this.#call(request, `GET ${this.userinfo}`, call));
+    }
     this.complaints.push(`called an address that is not documented: ${place}`);
     return json({ error: 'not found' }, 404);
   }
@@ -149,6 +171,7 @@ export class DocumentedProvider {
       response_types_supported: ['code'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [idToken?.algorithm],
+      token_endpoint_auth_methods_supported: [token.clientAuthentication],
     };
   }
 
@@ -207,10 +230,9 @@ export class DocumentedProvider {
     if (!revocation) return json({}, 404);
     const isJson = Object.entries(revocation.headers).some(([name, value]) => name.toLowerCase() === 'content-type' && value.includes('json')); // prettier-ignore
     const fields = this.#fieldsOf(request, isJson || (token.format === 'json' && request.body.startsWith('{')) ? 'json' : 'form'); // prettier-ignore
-    const { token_type_hint: _hint, ...rest } = fields;
     const expected = this.#filledAll(revocation.parameters);
     const what = 'the revocation';
-    let good = await this.#compare(what, 'token_type_hint' in expected ? fields : rest, expected);
+    let good = await this.#compare(what, this.#withoutStandardFields(fields, expected), expected);
     good = this.#compareHeaders(what, request, revocation.headers) && good;
     good = this.#compareQuery(what, request, revocation.query, revocation.request) && good;
     const given = header(request, 'authorization');
@@ -251,14 +273,14 @@ export class DocumentedProvider {
 
   #documentedCall(request: Received): [string, FixtureCall] | undefined {
     return Object.entries(this.scenario.calls).find(
-      ([key]) => this.#filled(key).split('?', 1)[0] === `${request.method} ${request.address}`,
+      ([key]) => this.#place(key) === `${request.method} ${request.address}`,
     );
   }
 
   #isRevocation(request: Received): boolean {
     const documented = this.fixture.revocation?.request;
     if (documented === undefined) return false;
-    return this.#filled(documented).split('?', 1)[0] === `${request.method} ${request.address}`;
+    return this.#place(documented) === `${request.method} ${request.address}`;
   }
 
   async #idToken(nonce: string | null): Promise<string> {
@@ -318,6 +340,24 @@ export class DocumentedProvider {
       }
     }
     return this.#compareFields(what, rest, { ...mayRepeatId, ...expected }) && good;
+  }
+
+  /** What RFC 7009 §2.1 has in every request, and a fixture need not repeat: the hint, and the client as usual. */
+  #withoutStandardFields(fields: Strings, expected: Strings): Strings {
+    const { clientIdParameter: idName } = this.fixture.authorization;
+    const namesClient = 'client_secret' in expected || idName in expected;
+    const isUsual = this.fixture.token.clientAuthentication !== 'client_secret_basic' && !namesClient;
+    const standard = {
+      ...('token_type_hint' in expected ? {} : { token_type_hint: fields.token_type_hint }),
+      ...(isUsual && fields[idName] === this.client.id ? { [idName]: this.client.id } : {}),
+      ...(isUsual && this.#isSecret(fields.client_secret) ? { client_secret: '' } : {}),
+    };
+    return Object.fromEntries(Object.entries(fields).filter(([name]) => !(name in standard)));
+  }
+
+  /** A generated one is looked at where it is documented. */
+  #isSecret(secret: string | undefined): boolean {
+    return secret === this.client.secret || (this.client.publicKey !== undefined && secret !== undefined);
   }
 
   /** The same, where the secret among the fields may be a generated one. */
@@ -387,9 +427,9 @@ export class DocumentedProvider {
     ) as FixtureCall['answer'];
   }
 
-  #filled(text: string, more: Strings = {}): string {
+  #filled(text: string, more: Strings = {}, encode = (value: string) => value): string {
     if (!text.includes('{')) return text;
-    return filled(text, {
+    const values = {
       access_token: this.#accessToken,
       refresh_token: this.#refreshToken ?? '',
       client_id: this.client.id,
@@ -398,7 +438,8 @@ export class DocumentedProvider {
       appsecret_proof: secretProof(this.client, this.#accessToken),
       ...this.fixture.settings,
       ...more,
-    });
+    };
+    return filled(text, values, encode);
   }
 }
 
@@ -438,8 +479,11 @@ function challengeOf(verifier: string): string {
   return createHash('sha256').update(verifier).digest('base64url');
 }
 
-function filled(text: string, values: Strings): string {
-  return text.replace(/\{([A-Za-z_-]+)\}/g, (whole, name: string) => values[name] ?? whole);
+function filled(text: string, values: Strings, encode = (value: string) => value): string {
+  return text.replace(/\{([A-Za-z_-]+)\}/g, (whole, name: string) => {
+    const value = values[name];
+    return value === undefined ? whole : encode(value);
+  });
 }
 
 function parsed(body: string): unknown {

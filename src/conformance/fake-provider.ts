@@ -62,8 +62,11 @@ export class FakeProvider {
     };
     this.requests.push(request);
     if (new URL(origin).host !== message.headers.host) this.played?.complaints.push('a Host that is not the address');
-    const answer = (await this.played?.answer(request)) ?? { status: 404, body: '' };
     const fault = this.faults.get(`${request.method} ${request.address}`);
+    const tokens = this.played?.tokens;
+    const answer = (await this.played?.answer(request)) ?? { status: 404, body: '' };
+    // New tokens that nobody is told are not the valid ones.
+    if (fault !== undefined && tokens) this.played?.restore(tokens);
     if (fault === 'cut') message.socket.destroy();
     else send(response, fault ?? answer);
   }

@@ -10,6 +10,9 @@ import { neighbour } from './neighbour.js';
 import type { Scenario } from './scenario.js';
 import type { SigningKeys } from './signing-keys.js';
 
+/** More than a callback ever logs. */
+const LINES_OF_A_REQUEST = 20;
+
 /** Why a check fails, in a sentence for whoever writes the provider's file. */
 export class Deviation extends Error {}
 
@@ -27,6 +30,8 @@ export interface Ending {
   readonly code: string;
   readonly location: string | null;
   readonly browser: Browser;
+  /** What the log says of a failure. */
+  readonly reason: string | undefined;
 }
 
 /** A linked account as `GET /api/me/accounts` tells it. */
@@ -114,7 +119,8 @@ export class Trial {
       ? await browser.go(path, { method: 'POST', form: query, from })
       : await browser.go(`${path}?${query.toString()}`, { from });
     const { status, location, text } = page;
-    return { status, location, browser, code: status === 303 ? 'ok' : codeIn(text) };
+    if (status === 303) return { status, location, browser, code: 'ok', reason: undefined };
+    return { status, location, browser, code: codeIn(text), reason: this.#reason() };
   }
 
   /** A whole sign-in of somebody whom the provider describes so. */
@@ -176,6 +182,11 @@ export class Trial {
     await this.database.query('DELETE FROM users');
   }
 
+  /** Of two people with one address the second is refused, which is not what their provider is asked about. */
+  async forgetAddresses(): Promise<void> {
+    await this.database.query('UPDATE users SET email = NULL, email_verified = false');
+  }
+
   get database(): DataSource {
     return this.application.nest.get(DataSource);
   }
@@ -197,14 +208,19 @@ export class Trial {
     return this.fake.requests.slice(before).filter(({ kind }) => kinds.includes(kind));
   }
 
+  #reason(): string | undefined {
+    const line = this.application.log.slice(-LINES_OF_A_REQUEST).findLast((each) => each.includes('sign-in failed'));
+    return line === undefined ? undefined : (JSON.parse(line) as { reason?: string }).reason;
+  }
+
   #complaints(): string {
     const complaints = [...new Set(this.played.complaints)];
     return complaints.length === 0 ? '' : `; ${complaints.join('; ')}`;
   }
 }
 
-export function said({ status, code }: Pick<Ending, 'status' | 'code'>): string {
-  return `${status} ${code}`;
+export function said({ status, code, reason }: Pick<Ending, 'status' | 'code' | 'reason'>): string {
+  return `${status} ${code}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
 function codeIn(text: string): string {

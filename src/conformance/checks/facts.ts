@@ -5,6 +5,17 @@ import { claim, IncompleteFixture } from '../trial.js';
 /** What stands in the provider's file, before anybody signs in. */
 export const FACTS: readonly Check[] = [
   {
+    id: 'facts.template',
+    isPrecondition: true,
+    sentence: 'its fixture is filled in',
+    run: async ({ fixture }) => {
+      const text = JSON.stringify(fixture);
+      const open = [...text.matchAll(/"([^"]*FILL IN[^"]*)"/g)].map(([, words]) => words ?? '');
+      if (open.length > 0) throw new IncompleteFixture(`fill in: ${[...new Set(open)].join('; ')}`);
+      return Promise.resolve();
+    },
+  },
+  {
     id: 'facts.id',
     sentence: 'its id makes a route and the names of its settings',
     run: async (trial) => {
@@ -40,16 +51,6 @@ export const FACTS: readonly Check[] = [
       ].flat();
       const wrong = [...own, ...documented].filter((address) => !String(address).startsWith('https://'));
       claim(wrong.length === 0, `not https: ${wrong.join(', ')}`);
-      return Promise.resolve();
-    },
-  },
-  {
-    id: 'facts.template',
-    sentence: 'its fixture is filled in',
-    run: async ({ fixture }) => {
-      const text = JSON.stringify(fixture);
-      const open = [...text.matchAll(/"([^"]*FILL IN[^"]*)"/g)].map(([, words]) => words ?? '');
-      if (open.length > 0) throw new IncompleteFixture(`fill in: ${[...new Set(open)].join('; ')}`);
       return Promise.resolve();
     },
   },

@@ -6,7 +6,7 @@ import { TokenRefresher } from '../../oauth-accounts/token-refresher.js';
 import type { Browser } from '../browser.js';
 import type { Check } from '../check.js';
 import { documentedAnswer, type Received } from '../documented-provider.js';
-import { scenarioOf } from '../scenario.js';
+import { type Scenario, scenarioOf } from '../scenario.js';
 import { type Account, claim, Deviation, IncompleteFixture, type Trial } from '../trial.js';
 
 const PATH = '/gatehouse-conformance';
@@ -20,12 +20,8 @@ export const TOKENS: readonly Check[] = [
     sentence: 'an access token that is refused is renewed once, as documented, and the new one is used',
     applies: ({ fixture }) => fixture.refresh !== undefined,
     run: async (trial) => {
-      const { browser } = await trial.signedIn();
+      const { browser } = await trial.signedIn(renewable(trial));
       const id = await trial.userId(browser);
-      const before = trial.played.tokens.refreshToken;
-      if (before === undefined) {
-        throw new IncompleteFixture('there is refresh, but token.answer has no refresh_token to renew with');
-      }
       // Twice: the second time with the refresh token that the first answer brought, or with the old one.
       for (const time of ['the first time', 'the second time']) {
         const requests = await callRefused(trial, id);
@@ -47,7 +43,7 @@ export const TOKENS: readonly Check[] = [
         throw new IncompleteFixture('add to refresh.dead how the provider answers a refresh token that is dead');
       }
       for (const answer of dead) {
-        const { browser } = await trial.signedIn();
+        const { browser } = await trial.signedIn(renewable(trial));
         trial.fake.faults.set(trial.played.refreshAddress, documentedAnswer(answer));
         try {
           await needsReconnect(trial, browser, 'grant_rejected', JSON.stringify(answer.answer ?? answer.text ?? ''));
@@ -62,7 +58,7 @@ export const TOKENS: readonly Check[] = [
     sentence: 'a provider that is down while tokens are renewed breaks no link',
     applies: ({ fixture }) => fixture.refresh !== undefined,
     run: async (trial) => {
-      const { browser } = await trial.signedIn();
+      const { browser } = await trial.signedIn(renewable(trial));
       const id = await trial.userId(browser);
       trial.fake.faults.set(trial.played.refreshAddress, {
         status: 503,
@@ -138,6 +134,14 @@ export const TOKENS: readonly Check[] = [
     },
   },
 ];
+
+/** A sign-in that brings a refresh token: the usual one, or the variant that does. */
+function renewable({ usual, fixture }: Trial): Scenario {
+  if ('refresh_token' in usual.token) return usual;
+  const variant = fixture.variants.find(({ token, settings }) => token && 'refresh_token' in token && !settings);
+  if (variant) return scenarioOf(fixture, variant);
+  throw new IncompleteFixture('there is refresh, but no token answer has a refresh_token to renew with');
+}
 
 /** An API call of the person that is refused once. @returns the requests it made */
 async function callRefused(trial: Trial, userId: string, refusals = 1): Promise<Received[]> {
