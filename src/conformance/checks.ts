@@ -1,13 +1,13 @@
 import type { Check } from './check.js';
-import { BEGIN } from './checks/begin.js';
-import { CALLBACK } from './checks/callback.js';
-import { ERRORS } from './checks/errors.js';
-import { FACTS } from './checks/facts.js';
-import { ID_TOKEN } from './checks/id-token.js';
-import { IDENTITY } from './checks/identity.js';
-import { ODD_VALUES } from './checks/odd-values.js';
-import { SECRETS } from './checks/secrets.js';
-import { TOKENS } from './checks/tokens.js';
+import { BEGIN } from './begin.checks.js';
+import { CALLBACK } from './callback.checks.js';
+import { ERRORS } from './errors.checks.js';
+import { FACTS } from './facts.checks.js';
+import { ID_TOKEN } from './id-token.checks.js';
+import { IDENTITY } from './identity.checks.js';
+import { ODD_VALUES } from './odd-values.checks.js';
+import { SECRETS } from './secrets.checks.js';
+import { TOKENS } from './tokens.checks.js';
 
 /** Everything that a provider runs through, in this order. */
 export const CHECKS: readonly Check[] = [

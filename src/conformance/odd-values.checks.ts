@@ -1,7 +1,7 @@
-import type { Check } from '../check.js';
-import { nameOf, type Place, placesOf, replaced, type Scenario } from '../scenario.js';
-import { type Account, claim, Deviation, said, type Trial } from '../trial.js';
-import { CLEAN } from './identity.js';
+import type { Check } from './check.js';
+import { nameOf, type Place, placesOf, replaced, type Scenario } from './scenario.js';
+import { type Account, claim, Deviation, said, type Trial } from './trial.js';
+import { CLEAN } from './identity.checks.js';
 
 const BEYOND_EXACT = Number.MAX_SAFE_INTEGER + 3;
 const LONG = 'x'.repeat(5000);

@@ -1,6 +1,6 @@
-import type { Check } from '../check.js';
-import { CODE_MARK, type Received } from '../documented-provider.js';
-import { claim, type Trial } from '../trial.js';
+import type { Check } from './check.js';
+import { CODE_MARK, type Received } from './documented-provider.js';
+import { claim, type Trial } from './trial.js';
 
 /** More of them tell nothing new. */
 const STATES_LIMIT = 20;

@@ -1,7 +1,7 @@
-import type { Check } from '../check.js';
-import { type Answer, documentedAnswer } from '../documented-provider.js';
-import type { Fault } from '../fake-provider.js';
-import { claim, Deviation, said, type Trial } from '../trial.js';
+import type { Check } from './check.js';
+import { type Answer, documentedAnswer } from './documented-provider.js';
+import type { Fault } from './fake-provider.js';
+import { claim, Deviation, said, type Trial } from './trial.js';
 
 const HTML = '<!doctype html><title>Oh no</title><h1>Something went wrong</h1>';
 const TOO_LARGE = JSON.stringify({ filler: 'x'.repeat(300 * 1024) });

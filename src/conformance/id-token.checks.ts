@@ -1,6 +1,6 @@
-import type { Check } from '../check.js';
-import { replaced } from '../scenario.js';
-import { Deviation, said, type Trial } from '../trial.js';
+import type { Check } from './check.js';
+import { replaced } from './scenario.js';
+import { Deviation, said, type Trial } from './trial.js';
 
 type Claims = Record<string, unknown>;
 type Sign = (claims: Claims) => Promise<string>;

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OAuthAccountsService } from '../../oauth-accounts/oauth-accounts.service.js';
-import { ProviderClient } from '../../oauth-accounts/provider-client.js';
-import { ReconnectRequiredError } from '../../oauth-accounts/reconnect-required.error.js';
-import { TokenRefresher } from '../../oauth-accounts/token-refresher.js';
-import type { Browser } from '../browser.js';
-import type { Check } from '../check.js';
-import { documentedAnswer, type Received } from '../documented-provider.js';
-import { type Scenario, scenarioOf } from '../scenario.js';
-import { type Account, claim, Deviation, IncompleteFixture, type Trial } from '../trial.js';
+import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
+import { ProviderClient } from '../oauth-accounts/provider-client.js';
+import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
+import { TokenRefresher } from '../oauth-accounts/token-refresher.js';
+import type { Browser } from './browser.js';
+import type { Check } from './check.js';
+import { documentedAnswer, type Received } from './documented-provider.js';
+import { type Scenario, scenarioOf } from './scenario.js';
+import { type Account, claim, Deviation, IncompleteFixture, type Trial } from './trial.js';
 
 const PATH = '/gatehouse-conformance';
 const REVOCATION_LIMIT_MS = 5000;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Check } from '../check.js';
-import { neighbour } from '../neighbour.js';
-import { claim, said, type Trial } from '../trial.js';
+import type { Check } from './check.js';
+import { neighbour } from './neighbour.js';
+import { claim, said, type Trial } from './trial.js';
 
 const code = 'a-code-that-nobody-gave';
 const someState = () => randomBytes(32).toString('base64url');

@@ -1,7 +1,7 @@
-import type { Check } from '../check.js';
-import type { Fixture } from '../fixture.js';
-import { type Place, placesOf, replaced, type Scenario, scenarioOf } from '../scenario.js';
-import { type Account, claim, Deviation, said, type Trial } from '../trial.js';
+import type { Check } from './check.js';
+import type { Fixture } from './fixture.js';
+import { type Place, placesOf, replaced, type Scenario, scenarioOf } from './scenario.js';
+import { type Account, claim, Deviation, said, type Trial } from './trial.js';
 
 type Profile = Fixture['profile'];
 

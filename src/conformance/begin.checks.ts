@@ -1,5 +1,5 @@
-import type { Check } from '../check.js';
-import { claim, type Trial } from '../trial.js';
+import type { Check } from './check.js';
+import { claim, type Trial } from './trial.js';
 
 /** As base64url, 32 characters are 192 bits. */
 const SHORTEST_STATE = 32;

@@ -1,6 +1,6 @@
-import { settingPrefix } from '../../config/provider-settings.js';
-import type { Check } from '../check.js';
-import { claim, IncompleteFixture } from '../trial.js';
+import { settingPrefix } from '../config/provider-settings.js';
+import type { Check } from './check.js';
+import { claim, IncompleteFixture } from './trial.js';
 
 /** What stands in the provider's file, before anybody signs in. */
 export const FACTS: readonly Check[] = [
