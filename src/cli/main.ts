@@ -4,10 +4,12 @@
  *   migrate             brings the schema up to date
  *   keys:…              makes a key, shows which are used, seals everything anew with the newest   (keys-…)
  *   revocations:list    the grants that providers have not been told about yet
+ *   provider:…          begins a provider, checks one against what it documents, writes their pages   (provider-…)
  *
  * A command is a file that adds itself to the program, and a line below. Results go to stdout, everything else to
  * stderr; the exit code is 0 for done, 1 for failed, 2 for wrong usage. What a command works with is imported when it
- * runs, so that --help is quick. Not here: Nest. The work itself is done by the rooms.
+ * runs, so that --help is quick. The work itself is done by the rooms. Nest is not loaded,
+ * but by provider:check, which runs the whole application.
  */
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
@@ -16,10 +18,21 @@ import { addKeysGenerate } from './keys-generate.js';
 import { addKeysRotate } from './keys-rotate.js';
 import { addKeysStatus } from './keys-status.js';
 import { addMigrate } from './migrate.js';
+import { addProviderCheck } from './provider-check.js';
 import { addProviderDocs } from './provider-docs.js';
+import { addProviderNew } from './provider-new.js';
 import { addRevocationsList } from './revocations-list.js';
 
-const COMMANDS = [addMigrate, addProviderDocs, addKeysGenerate, addKeysStatus, addKeysRotate, addRevocationsList];
+const COMMANDS = [
+  addMigrate,
+  addKeysGenerate,
+  addKeysStatus,
+  addKeysRotate,
+  addRevocationsList,
+  addProviderNew,
+  addProviderCheck,
+  addProviderDocs,
+];
 
 const FAILED = 1;
 const WRONG_USAGE = 2;

@@ -27,6 +27,8 @@ export interface ApplicationParts {
   readonly configured: readonly ConfiguredForCheck[];
   readonly extensions?: readonly Type[];
   readonly fake: FakeProvider;
+  /** Where its log goes, line by line, at the most talkative level. */
+  readonly log: string[];
 }
 
 /** The whole of Gatehouse, with a fake provider behind every address it calls. */
@@ -34,17 +36,16 @@ export interface Application {
   /** Where it listens. */
   readonly url: string;
   readonly nest: INestApplication;
-  /** Every line it has logged, at the most talkative level. */
+  /** Every line it has logged. Nest has one logger for the process: of two applications it is that of the later one. */
   readonly log: string[];
   close(): Promise<void>;
 }
 
 export async function startApplication(parts: ApplicationParts): Promise<Application> {
-  const { databaseUrl, catalogue, configured, extensions = [], fake } = parts;
+  const { databaseUrl, catalogue, configured, extensions = [], fake, log } = parts;
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
-  const log: string[] = [];
   try {
     const config = loadConfig(
       {

@@ -1,17 +1,20 @@
 import { settingPrefix } from '../config/provider-settings.js';
 import type { Check } from './check.js';
+import { unfilledIn } from './template-mark.js';
 import { claim, IncompleteFixture } from './trial.js';
 
 /** What stands in the provider's file, before anybody signs in. */
 export const FACTS: readonly Check[] = [
   {
     id: 'facts.template',
+    sentence: 'its file and its fixture are filled in',
     isPrecondition: true,
-    sentence: 'its fixture is filled in',
-    run: async ({ fixture }) => {
-      const text = JSON.stringify(fixture);
-      const open = [...text.matchAll(/"([^"]*FILL IN[^"]*)"/g)].map(([, words]) => words ?? '');
-      if (open.length > 0) throw new IncompleteFixture(`fill in: ${[...new Set(open)].join('; ')}`);
+    run: async ({ provider, fixture }) => {
+      const open = [
+        ...unfilledIn(provider).map((place) => `src/providers/${provider.id}.ts: ${place}`),
+        ...unfilledIn(fixture).map((place) => `fixtures/${provider.id}.json: ${place}`),
+      ];
+      if (open.length > 0) throw new IncompleteFixture(`fill in\n${open.join('\n')}`);
       return Promise.resolve();
     },
   },
@@ -35,11 +38,12 @@ export const FACTS: readonly Check[] = [
     id: 'facts.https',
     sentence: 'every address of it is https',
     run: async ({ provider, fixture }) => {
-      const { endpoints = {}, apiOrigins = [], docs = {}, quirks } = provider;
+      const { endpoints = {}, apiOrigins = [], consoleUrl, referenceUrl, quirks } = provider;
       const own = [
         ...Object.values(endpoints),
         ...apiOrigins,
-        ...Object.values(docs),
+        consoleUrl ?? [],
+        referenceUrl ?? [],
         quirks?.refreshEndpoint ?? [],
       ].flat();
       const documented = [

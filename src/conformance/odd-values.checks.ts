@@ -64,7 +64,7 @@ async function tryOdd(trial: Trial, source: Place['source']): Promise<void> {
     if (!place) continue;
     const count = numbers[index] ?? VALUES_ELSEWHERE;
     // Each place goes on where the one before has stopped, so that together they see all of them.
-    for (const [what, value] of ODD.map((_, offset) => ODD[(turn + offset) % ODD.length] ?? ODD[0]).slice(0, count)) {
+    for (const [what, value] of [...ODD, ...ODD].slice(turn % ODD.length).slice(0, count)) {
       if (JSON.stringify(value) === JSON.stringify(place.value)) continue;
       const fault = await faultOf(trial, replaced(trial.usual, place, value), place, value);
       if (fault !== undefined) faults.push(`${nameOf(place)} = ${what}: ${fault}`);

@@ -102,7 +102,12 @@ function settingsOf(provider: OAuthProvider, prefix: string): string {
   ).trimEnd();
 }
 
-function proofOf({ idToken, fetchClaims, endpoints }: Pick<OAuthProvider, 'idToken' | 'endpoints'> & { fetchClaims?: unknown }): string { // prettier-ignore
+function proofOf({
+  idToken,
+  fetchClaims,
+  endpoints,
+}: Pick<OAuthProvider, 'idToken' | 'endpoints'> & { fetchClaims?: unknown }): string {
+  // prettier-ignore
   if (idToken?.withUserinfo) return 'Who the person is stands in a verified `id_token`; userinfo says the rest.';
   if (idToken) return 'Who the person is stands in a verified `id_token`: a sign-in is one call.';
   if (fetchClaims && endpoints) return 'Who the person is, it says in a way of its own.';

@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import { OAuthError } from '../oauth/oauth.errors.js';
 import type { OAuthProvider } from '../oauth/provider.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
 import { type Application, startApplication } from './application.js';
@@ -53,14 +54,16 @@ export class ConformanceKit {
     private readonly fake: FakeProvider,
     private readonly keys: SigningKeys,
     private readonly application: Application,
+    private readonly log: string[],
   ) {}
 
   static async start(parts: KitParts): Promise<ConformanceKit> {
     const [fake, keys] = await Promise.all([FakeProvider.start(), SigningKeys.make()]);
     const clients = new Map(parts.candidates.map(({ id, fixture }) => [id, registerClient(fixture)]));
     try {
-      const application = await startWith(parts, clients, fake);
-      return new ConformanceKit(parts, clients, fake, keys, application);
+      const log: string[] = [];
+      const application = await startWith(parts, clients, fake, log);
+      return new ConformanceKit(parts, clients, fake, keys, application, log);
     } catch (error) {
       await fake.close();
       throw error;
@@ -88,7 +91,7 @@ export class ConformanceKit {
         await check.run(trial);
         checks.push({ id: name, sentence, tookMs: performance.now() - startedAt });
       } catch (error) {
-        checks.push({ id: name, sentence, tookMs: performance.now() - startedAt, ...failure(error) });
+        checks.push({ id: name, sentence, tookMs: performance.now() - startedAt, ...failure(error, trial.played) });
         if (check.isPrecondition) break;
       } finally {
         this.fake.faults.clear();
@@ -96,7 +99,7 @@ export class ConformanceKit {
     }
     this.fake.played = undefined;
     this.fake.requests.length = 0;
-    this.application.log.length = 0;
+    this.log.length = 0;
     return { id, checks, signIns: trial.signIns, tookMs: performance.now() - begun };
   }
 
@@ -116,7 +119,7 @@ export class ConformanceKit {
 
   /** For as long as the work takes, an application whose operator has set something else. */
   async #elsewhere(candidate: Candidate, here: Trial, work: (trial: Trial) => Promise<void>): Promise<void> {
-    const application = await startWith({ ...this.parts, candidates: [candidate] }, this.clients, this.fake);
+    const application = await startWith({ ...this.parts, candidates: [candidate] }, this.clients, this.fake, this.log);
     try {
       const there = this.#trial(candidate, application);
       this.fake.played = there.played;
@@ -133,6 +136,7 @@ async function startWith(
   { databaseUrl, catalogue, extensions, candidates }: KitParts,
   clients: ReadonlyMap<string, RegisteredClient>,
   fake: FakeProvider,
+  log: string[],
 ): Promise<Application> {
   const checked = candidates.map(({ id, fixture: { settings } }) => ({
     id,
@@ -147,13 +151,16 @@ async function startWith(
     configured: [...checked, other],
     extensions,
     fake,
+    log,
   });
 }
 
-function failure(error: unknown): Pick<CheckResult, 'reason' | 'isIncomplete'> {
+function failure(error: unknown, { complaints }: DocumentedProvider): Pick<CheckResult, 'reason' | 'isIncomplete'> {
   if (error instanceof IncompleteFixture) return { reason: error.message, isIncomplete: true };
   if (error instanceof Deviation) return { reason: error.message };
-  return {
-    reason: `the check itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  };
+  const reasons = [...new Set(complaints)];
+  // Thrown by what was asked of the application directly.
+  if (error instanceof OAuthError) return { reason: [`${error.code} (${error.message})`, ...reasons].join('; ') };
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { reason: `the check itself failed: ${trace}` };
 }

@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readEnvironment } from '../config/environment.js';
+import { PlainError } from '../config/plain-error.js';
+
+interface Options {
+  readonly all?: true;
+  readonly fixture?: string;
+}
+
+export function addProviderCheck(program: Command): void {
+  program
+    .command('provider:check')
+    .summary('check a provider against what it documents')
+    .description(
+      'Signs people in some hundred times at a fake of the provider that speaks the shapes of its fixture, ' +
+        'fixtures/<id>.json, and says what is not as documented. Needs no network, no settings and no database: a ' +
+        'Postgres is started in a temporary folder for as long as it takes.',
+    )
+    .argument('[ids...]', 'providers of the catalogue, or one of EXTENSIONS together with --fixture')
+    .option('--all', 'every provider of the catalogue')
+    .option('--fixture <file>', 'the fixture of a provider that an extension brings')
+    .action(async (ids: string[], { all, fixture: file }: Options, command: Command) => {
+      if (ids.length > 0 === (all === true)) command.error('error: name a provider, or --all', { exitCode: 2 });
+      if (file !== undefined && ids.length !== 1) command.error('error: --fixture is of one provider', { exitCode: 2 });
+
+      const [{ candidateOf, CHECKED_CATALOGUE }, { ConformanceKit }, { readFixture }, { failuresOf, report, summary }] =
+        await Promise.all([
+          import('../conformance/candidates.js'),
+          import('../conformance/run.js'),
+          import('../conformance/fixtures.js'),
+          import('../conformance/report.js'),
+        ]);
+      const [id = ''] = ids;
+      const wanted = all ? CHECKED_CATALOGUE.map((provider) => provider.id) : ids;
+      const candidates = file === undefined ? wanted.map(candidateOf) : [{ id, fixture: readFixture(file) }];
+      const extensions = file === undefined ? [] : await extensionsOf(id);
+
+      await withThrowawayDatabase(async (databaseUrl) => {
+        const catalogue = CHECKED_CATALOGUE.filter((provider) => wanted.includes(provider.id));
+        const kit = await ConformanceKit.start({ databaseUrl, catalogue, extensions, candidates });
+        const results = [];
+        try {
+          for (const candidate of candidates) {
+            const result = await kit.check(candidate);
+            results.push(result);
+            process.stdout.write(report(result));
+          }
+        } finally {
+          await kit.stop();
+        }
+        if (results.length > 1) process.stdout.write(`\n${summary(results)}\n`);
+        if (results.some((result) => failuresOf(result).length > 0)) process.exitCode = 1;
+      });
+    });
+}
+
+async function extensionsOf(id: string) {
+  const names = (readEnvironment().EXTENSIONS ?? '').split(',').map((name) => name.trim());
+  const given = names.filter((name) => name !== '');
+  if (given.length === 0) throw new PlainError(`Set EXTENSIONS to the file or package that brings "${id}".`);
+  const { loadExtensions } = await import('../extensions.js');
+  return loadExtensions(given);
+}
+
+async function withThrowawayDatabase(work: (url: string) => Promise<void>): Promise<void> {
+  const { startEmbeddedPostgres } = await import('../database/embedded-postgres.js');
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-check-'));
+  // Under root Postgres runs as another user, and would otherwise lie somewhere else and stay there.
+  chmodSync(folder, 0o755);
+  try {
+    const embedded = await startEmbeddedPostgres({ folder: join(folder, 'postgres'), noSync: true });
+    try {
+      await work(embedded.url);
+    } finally {
+      await embedded.stop();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
