@@ -55,7 +55,7 @@ describe('every provider of the catalogue', () => {
   });
 });
 
-describe('a check', () => {
+describe('the check that is meant for it', () => {
   const failed = ({ checks }: ProviderResult) => checks.flatMap(({ id, reason }) => (reason === undefined ? [] : [id]));
   const check = async (changes: Partial<OAuthProvider>, fixture: object = fixtureOf('spotify')) => {
     const provider = { ...spotify, ...changes } as OAuthProvider;
@@ -70,7 +70,7 @@ describe('a check', () => {
     [
       'a name where the subject belongs',
       { toProfile: (claims) => ({ ...spotify.toProfile(claims as never, {}), subject: 'Ada' }) },
-      ['sign-in.profile', 'sign-in.same-person', 'odd-values.token', 'odd-values.calls'],
+      ['sign-in.profile', 'sign-in.same-person', 'email.missing', 'odd-values.token', 'odd-values.calls'],
     ],
     [
       'an address that counts as verified although nobody vouches for it',
@@ -80,7 +80,11 @@ describe('a check', () => {
       },
       ['sign-in.profile', 'odd-values.token', 'odd-values.calls'],
     ],
-    ['claims that are taken as they come', { claims: anything() }, ['odd-values.calls']],
+    [
+      'claims that are taken as they come',
+      { claims: anything() },
+      ['email.missing', 'odd-values.calls', 'secrets.defects'],
+    ],
     [
       'an authorization endpoint that is another one',
       { endpoints: { ...endpoints(), authorization_endpoint: 'https://accounts.spotify.com/authorise' } },
@@ -93,7 +97,7 @@ describe('a check', () => {
     ],
     ['a client that names itself in the form', { quirks: {} }, ['sign-in.requests']],
     ['more scopes than documented', { scopes: ['user-read-email', 'streaming'] }, ['begin.standard']],
-    ['no PKCE, and no word about it', { authorizationParams: { code_challenge_method: 'plain' } }, ['begin.pkce']],
+    ['no PKCE', { quirks: { ...spotify.quirks, pkce: false } }, ['begin.pkce']],
     ['a parameter that nobody documents', { authorizationParams: { theme: 'dark' } }, ['begin.nothing-else']],
     [
       'a revocation that is not documented',
@@ -101,7 +105,7 @@ describe('a check', () => {
       ['revocation.none'],
     ],
   ])(
-    'that is meant for it fails at %s, and no other',
+    'fails at %s, and no other one does',
     async (_what, changes, expected) => {
       expect(await check(changes)).toEqual(expected);
     },

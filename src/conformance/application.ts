@@ -58,7 +58,7 @@ export async function startApplication(parts: ApplicationParts): Promise<Applica
         // A run signs in some hundred times from one address.
         RATE_LIMIT_SIGN_INS_PER_MINUTE: '0',
         RATE_LIMIT_API_PER_MINUTE: '0',
-        ...Object.assign({}, ...configured.map(environmentOf)),
+        ...Object.fromEntries(configured.flatMap(settingsOf)),
       },
       catalogue,
     );
@@ -80,7 +80,7 @@ export async function startApplication(parts: ApplicationParts): Promise<Applica
   }
 }
 
-function environmentOf({ id, client, settings }: ConfiguredForCheck): Record<string, string> {
+function settingsOf({ id, client, settings }: ConfiguredForCheck): [string, string][] {
   const all = { CLIENT_ID: client.id, CLIENT_SECRET: client.secret, ...settings };
-  return Object.fromEntries(Object.entries(all).map(([name, value]) => [`${settingPrefix(id)}_${name}`, value]));
+  return Object.entries(all).map(([name, value]) => [`${settingPrefix(id)}_${name}`, value]);
 }

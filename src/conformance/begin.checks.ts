@@ -12,7 +12,8 @@ async function request(trial: Trial): Promise<{ address: string; parameters: URL
   return { location, parameters: url.searchParams, address: `${url.origin}${url.pathname}` };
 }
 
-const usesPkce = ({ provider }: Trial) => provider.quirks?.pkce !== false;
+/** Unless it is documented that the provider cannot bear it. */
+const usesPkce = ({ fixture }: Trial) => !fixture.authorization.absent.includes('code_challenge');
 
 /** The way to the provider. */
 export const BEGIN: readonly Check[] = [

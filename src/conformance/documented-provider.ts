@@ -148,7 +148,7 @@ export class DocumentedProvider {
     const call = this.#documentedCall(request);
     if (call) return as(request, 'call', this.#call(request, ...call));
     if (this.#isRevocation(request)) return as(request, 'revocation', await this.#revocation(request));
-    if (this.api && request.address === this.api.address) return as(request, 'api', this.#api(request));
+    if (request.address === this.api?.address) return as(request, 'api', this.#api(request));
     if (this.userinfo !== undefined && place === `GET ${this.userinfo}`) {
       const call = { scheme: 'Bearer', status: 200, answer: this.scenario.claims as FixtureCall['answer'] } as const;
       return as(request, 'call', this.#call(request, `GET ${this.userinfo}`, call));

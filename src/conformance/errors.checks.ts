@@ -87,18 +87,12 @@ async function endAsSaid(trial: Trial, address: string, cases: readonly Case[]):
   const wrong: string[] = [];
   for (const { what, fault, code } of cases) {
     trial.fake.faults.set(address, fault);
-    let exchanges = 0;
-    try {
-      const sent = await trial.during(async () => {
-        const ending = await trial.signIn();
-        if (ending.code !== code) wrong.push(`${what} ends with ${said(ending)}, not with ${code}`);
-        else trial.refused(ending, what, code);
-      }, 'exchange');
-      exchanges = sent.length;
-    } finally {
-      trial.fake.faults.clear();
-    }
-    claim(exchanges === 1, `after ${what} there are ${exchanges} token requests`);
+    const exchanges = await trial.during(async () => {
+      const ending = await trial.signIn().finally(() => trial.fake.faults.clear());
+      if (ending.code !== code) wrong.push(`${what} ends with ${said(ending)}, not with ${code}`);
+      else trial.refused(ending, what, code);
+    }, 'exchange');
+    claim(exchanges.length === 1, `after ${what} there are ${exchanges.length} token requests`);
   }
   if (wrong.length > 0) throw new Deviation(`${address}: ${wrong.join('; ')}`);
 }

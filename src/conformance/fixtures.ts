@@ -51,7 +51,7 @@ type Issue = ReturnType<typeof fixtureSchema.safeParse>['error'] extends infer F
 function linesOf(issue: Issue): string[] {
   if (issue.code !== 'invalid_union') return [`${pathOf(issue.path)}: ${issue.message}`];
   const alternatives = issue.errors.map((issues) =>
-    issues.flatMap((inner) => linesOf({ ...inner, path: [...issue.path, ...inner.path] } as Issue)),
+    issues.flatMap((inner) => linesOf({ ...inner, path: [...issue.path, ...inner.path] })),
   );
   alternatives.sort((one, other) => one.length - other.length);
   return alternatives[0] ?? [`${pathOf(issue.path)}: ${issue.message}`];

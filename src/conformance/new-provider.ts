@@ -156,19 +156,22 @@ function fixture({ isOpenId }: NewProvider): object {
 function listed(catalogue: string, { id, isOpenId }: NewProvider): string {
   const name = variable(id);
   const lines = catalogue.split('\n');
-  const firstImport = lines.findIndex((line) => line.includes(`from './`));
-  const nextImport = lines.findIndex((line, index) => index >= firstImport && (!line.includes(`from './`) || line > `import { ${name} }`)); // prettier-ignore
-  lines.splice(nextImport, 0, `import { ${name} } from './${id}.js';`);
+  // Those of the providers stand together, in the order of their names.
+  const isProvider = (line: string | undefined) => /^import \{ \w+ \} from '\.\//.test(line ?? '');
+  const line = `import { ${name} } from ${quoted(`./${id}.js`)};`;
+  let place = lines.findIndex(isProvider);
+  while (isProvider(lines[place]) && (lines[place] ?? '') < line) place += 1;
+  lines.splice(place, 0, line);
 
-  const begin = lines.findIndex((line) => /^\s+\[$/.test(line)) + 1;
-  const end = lines.findIndex((line, index) => index >= begin && /^\s+\]/.test(line));
+  const begin = lines.findIndex((text) => /^\s+\[$/.test(text)) + 1;
+  const end = lines.findIndex((text, index) => index >= begin && /^\s+\]/.test(text));
   if (begin === 0 || end === -1) throw new PlainError(`${CATALOGUE} has no list that a line could be added to.`);
   const runs = runsOf(lines.slice(begin, end).map((line) => line.trim().replace(',', '')));
   // The servers of one's own are the last ones; the ones most people look for stand before the others.
   const run = isOpenId ? runs.at(-1) : [...runs].sort((one, other) => other.names.length - one.names.length)[0];
-  const place = run?.names.findIndex((other) => other > name) ?? 0;
-  const index = begin + (run?.start ?? 0) + (place === -1 ? (run?.names.length ?? 0) : place);
-  lines.splice(index, 0, `    ${name},`);
+  if (!run) throw new PlainError(`${CATALOGUE} has an empty list.`);
+  const after = run.names.filter((other) => other < name).length;
+  lines.splice(begin + run.start + after, 0, `    ${name},`);
   return lines.join('\n');
 }
 
