@@ -1,6 +1,7 @@
 /** A provider that is down: nobody waits for it for long, everything else goes on, and it comes back by itself. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ProviderClient } from '../src/oauth-accounts/provider-client.js';
+import { ProviderHttp } from '../src/oauth/provider-http.js';
 import { ProviderRegistry } from '../src/oauth/provider.registry.js';
 import { TokenEndpoint } from '../src/oauth/token-endpoint.js';
 import { startApp, type TestApp } from './support/app.js';
@@ -184,26 +185,59 @@ describe('a provider whose token endpoint is down', () => {
 });
 
 describe('a provider that hangs', () => {
-  it('holds sixty-four calls and no more; who waits for a turn is told as soon as the others', async () => {
+  it('is waited for by the first people only; then everybody is told at once', async () => {
     google.faults.set('token', HANGS);
-    const people = await Promise.all(Array.from({ length: AT_A_TIME + 20 }, () => cameBack()));
+    const people = await Promise.all(Array.from({ length: ENOUGH }, () => cameBack()));
     const endings = people.map(({ finish }) => finish());
-    await google.arrived('token', AT_A_TIME);
+    await google.arrived('token', ENOUGH);
     // Meanwhile everything else goes on.
     expect(await signIn('plain')).toEqual(OK);
-    expect(google.count('token')).toBe(AT_A_TIME);
     expect(await Promise.all(endings)).toEqual(people.map(() => TIMEOUT));
 
-    const asked = google.count('token');
     expect(await signIn()).toEqual(UNREACHABLE);
-    expect(google.count('token')).toBe(asked);
+    expect(google.count('token')).toBe(ENOUGH);
+  });
 
-    // Nobody who had given up stands in the way of those who come later.
-    google.faults.clear();
-    later(PAUSE_MS);
-    expect(await signIn()).toEqual(OK);
-    const again = await Promise.all(Array.from({ length: AT_A_TIME + 20 }, () => cameBack()));
-    expect(await Promise.all(again.map(({ finish }) => finish()))).toEqual(again.map(() => OK));
+  describe('holds sixty-four calls and no more', () => {
+    const PATIENT_MS = 60_000;
+    let http: ProviderHttp;
+
+    beforeEach(() => {
+      http = new ProviderHttp();
+      http.trust([google.origin, plain.origin]);
+    });
+
+    afterEach(() => http.onApplicationShutdown());
+
+    function ask(at: TestProvider, signal?: AbortSignal) {
+      return http.get(`${at.origin}/jwks`, { step: 'id_token', limitMs: PATIENT_MS, signal });
+    }
+
+    it('and the others wait until one ends', async () => {
+      const answer = google.hold('jwks');
+      const answers = Array.from({ length: AT_A_TIME + 20 }, () => ask(google));
+      await google.arrived('jwks', AT_A_TIME);
+      expect((await ask(plain)).status).toBe(200);
+      expect(google.count('jwks')).toBe(AT_A_TIME);
+      answer();
+      expect((await Promise.all(answers)).filter(({ status }) => status !== 200)).toEqual([]);
+      expect(google.count('jwks')).toBe(AT_A_TIME + 20);
+    });
+
+    it('and whose time runs out while waiting is told then, and never gets there', async () => {
+      const answer = google.hold('jwks');
+      const before = Array.from({ length: AT_A_TIME }, () => ask(google));
+      await google.arrived('jwks', AT_A_TIME);
+      const patience = new AbortController();
+      const givenUp = Array.from({ length: AT_A_TIME + 20 }, () => ask(google, patience.signal));
+      const behind = Array.from({ length: 20 }, () => ask(google));
+      patience.abort();
+      for (const each of givenUp) await expect(each).rejects.toMatchObject({ code: 'provider_timeout' });
+      answer();
+      // Nobody who has given up stands in the way of those behind.
+      expect((await Promise.all([...before, ...behind])).filter(({ status }) => status !== 200)).toEqual([]);
+      expect(google.count('jwks')).toBe(AT_A_TIME + 20);
+    });
   });
 });
 
