@@ -4,8 +4,15 @@ import { ProvidersApi } from './providers.api.js';
 import { signInLinks } from './sign-in-links.js';
 
 /** A registry of these providers, as far as links ask it. */
-function registryOf(...providers: { id: string; label: string; mark?: string }[]): ProviderRegistry {
-  const list = providers.map(({ id, label, mark }) => ({ id, label, provider: { id, label, mark } }));
+function registryOf(
+  ...providers: { id: string; label: string; mark?: string; isAvailable?: boolean }[]
+): ProviderRegistry {
+  const list = providers.map(({ id, label, mark, isAvailable = true }) => ({
+    id,
+    label,
+    provider: { id, label, mark },
+    isAvailable,
+  }));
   return { list: () => list, hasStandIn: false } as unknown as ProviderRegistry;
 }
 
@@ -17,6 +24,14 @@ describe('sign-in links', () => {
     expect(signInLinks(registryOf(google, acme)).providers).toStrictEqual([
       { id: 'google', label: 'Google', signInUrl: '/google', mark: 'M0 0h24', available: true },
       { id: 'acme', label: 'Acme', signInUrl: '/acme', mark: undefined, available: true },
+    ]);
+  });
+
+  it('stay where they are while a provider does not answer, and say so', () => {
+    const { providers } = signInLinks(registryOf({ ...google, isAvailable: false }, acme));
+    expect(providers.map(({ id, available }) => ({ id, available }))).toEqual([
+      { id: 'google', available: false },
+      { id: 'acme', available: true },
     ]);
   });
 

@@ -12,6 +12,7 @@ export interface SignInLink {
 /** The same on a page. */
 export interface Door extends SignInLink {
   readonly mark: string | undefined;
+  /** False while the provider does not answer. The link stays: only somebody who tries finds out that it is back. */
   readonly available: boolean;
 }
 
@@ -30,12 +31,12 @@ export interface Doors {
  */
 export function signInLinks(registry: ProviderRegistry, returnTo = '/'): Doors {
   const query = returnTo === '/' ? '' : `?${new URLSearchParams({ returnTo }).toString()}`;
-  const providers = registry.list().map(({ id, label, provider }) => ({
+  const providers = registry.list().map(({ id, label, provider, isAvailable }) => ({
     id,
     label,
     signInUrl: `/${id}${query}`,
     mark: provider.mark,
-    available: true,
+    available: isAvailable,
   }));
   return { providers, many: providers.length >= MANY_DOORS, standIn: registry.hasStandIn };
 }

@@ -172,7 +172,8 @@ export class ProviderClient {
     if (endpoint === undefined) throw new NoUserinfoError(providerId);
     const ask = async (accessToken: string) => {
       try {
-        return await readUserinfo(this.http, provider, endpoint, accessToken, signal);
+        // Not the lane of sign-ins: who reloads a page until the provider answers 429 closes nothing for others.
+        return await readUserinfo(this.http, provider, endpoint, accessToken, { signal, lane: 'api' });
       } catch (error) {
         if (isUnauthorized(error)) return error;
         throw error;

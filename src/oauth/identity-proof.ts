@@ -55,7 +55,7 @@ export class IdentityProof {
     const userinfo = async () => {
       const address = await provider.userinfoEndpoint(signal, { ...way.details, ...answer.details });
       if (address === undefined) throw new OAuthError('provider_answer_invalid', 'userinfo', 'no userinfo address');
-      return readUserinfo(this.http, provider, address, answer.accessToken, signal);
+      return readUserinfo(this.http, provider, address, answer.accessToken, { signal });
     };
     if (facts.fetchClaims) return facts.fetchClaims(await this.#call(provider, answer, way, userinfo));
     if (!idToken) return userinfo();

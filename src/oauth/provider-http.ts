@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown, Optional } from '@nestjs/common';
 import { Agent, type buildConnector, request as send } from 'undici';
 import { OAuthError, type Step } from './oauth.errors.js';
+import { type LaneKind, laneKindOf, ProviderLane } from './provider-lane.js';
 import { connectorTo } from './public-address.js';
 
 /** One provider call, from the name lookup to the last byte. */
@@ -9,6 +10,8 @@ const CALL_LIMIT_MS = 5000;
 const ANSWER_LIMIT_BYTES = 256 * 1024;
 /** RFC 9325 §3.1.1. Node's default as well, but that can be lowered from outside, by NODE_OPTIONS. */
 const OLDEST_TLS = 'TLSv1.2';
+/** Where a person's details decide the address, there is no end of origins: the least used are forgotten. */
+const LANES_KEPT = 1000;
 
 /** Opens the connections to providers, in place of the ordinary way: for a conformance check, which plays them all. */
 export const PROVIDER_CONNECTOR = Symbol('provider connector');
@@ -36,6 +39,8 @@ export interface ProviderCall {
   readonly signal?: AbortSignal;
   /** Where a late answer is better than none. Default: 5 seconds. */
   readonly limitMs?: number;
+  /** What it fails together with, see provider-lane. Default: by its step. */
+  readonly lane?: LaneKind;
 }
 
 /** A call that may do anything HTTP can do. */
@@ -48,8 +53,8 @@ export interface ProviderRequest extends ProviderCall {
 
 /**
  * Every byte to and from a provider passes here: with a time limit, a size limit, no redirects and no decompression,
- * read as UTF-8 or refused, and only to public addresses unless the origin is trusted. Nothing here judges what an
- * answer means.
+ * read as UTF-8 or refused, and only to public addresses unless the origin is trusted. A provider that is down slows
+ * nothing else, see provider-lane. Nothing here judges what an answer means.
  */
 @Injectable()
 export class ProviderHttp implements OnApplicationShutdown {
@@ -58,6 +63,7 @@ export class ProviderHttp implements OnApplicationShutdown {
   // A POST here spends an authorization code or a refresh token. It gets a connection of its own: on a shared one
   // the provider may just be closing, nobody could tell whether it was received.
   readonly #forSpending: Agent;
+  readonly #lanes = new Map<string, ProviderLane>();
 
   constructor(@Optional() @Inject(PROVIDER_CONNECTOR) connector?: ProviderConnector) {
     const connect = connector ?? connectorTo(this.#trusted, { timeout: CALL_LIMIT_MS, minVersion: OLDEST_TLS });
@@ -72,6 +78,11 @@ export class ProviderHttp implements OnApplicationShutdown {
   /** Lets the origins of these addresses be anywhere; every other one is reached at a public address only. */
   trust(addresses: readonly string[]): void {
     for (const address of addresses) this.#trusted.add(new URL(address).origin);
+  }
+
+  /** Whether nearly all calls of this kind to the origin of an address failed when it was last called. */
+  isDown(address: string, kind: LaneKind): boolean {
+    return this.#lanes.get(laneName(address, kind))?.isDown ?? false;
   }
 
   /** @throws OAuthError `provider_unreachable`, `provider_timeout`, `provider_answer_invalid` */
@@ -101,19 +112,33 @@ export class ProviderHttp implements OnApplicationShutdown {
 
   /** The answer as it came; a redirect is not followed. Errors as with `get`. */
   async sendRaw(address: string, request: ProviderRequest): Promise<RawAnswer> {
-    try {
-      return await this.#sendOnce(address, request);
-    } catch (error) {
-      // RFC 9110 §9.2.2: a safe request on a kept connection that the other side has just closed may be repeated.
-      if (request.method !== 'GET' || !wasReset(error) || request.signal?.aborted) throw error;
-      return this.#sendOnce(address, request);
-    }
-  }
-
-  async #sendOnce(address: string, request: ProviderRequest): Promise<RawAnswer> {
-    const { step, method, headers, body, signal, limitMs = CALL_LIMIT_MS, limitBytes = ANSWER_LIMIT_BYTES } = request;
+    const { step, method, signal, limitMs = CALL_LIMIT_MS, lane = laneKindOf(step) } = request;
+    // Begins here: who waits for a turn waits for the provider.
     const ownLimit = AbortSignal.timeout(limitMs);
     const limit = signal ? AbortSignal.any([signal, ownLimit]) : ownLimit;
+    return this.#lane(address, lane).run(step, limit, async () => {
+      try {
+        return await this.#sendOnce(address, request, limit);
+      } catch (error) {
+        // RFC 9110 §9.2.2: a safe request on a kept connection that the other side has just closed may be repeated.
+        if (method !== 'GET' || !wasReset(error) || limit.aborted) throw error;
+        return this.#sendOnce(address, request, limit);
+      }
+    });
+  }
+
+  #lane(address: string, kind: LaneKind): ProviderLane {
+    const name = laneName(address, kind);
+    const lane = this.#lanes.get(name) ?? new ProviderLane(originOf(address), kind);
+    this.#lanes.delete(name);
+    this.#lanes.set(name, lane);
+    const [leastUsed] = this.#lanes.keys();
+    if (this.#lanes.size > LANES_KEPT && leastUsed !== undefined) this.#lanes.delete(leastUsed);
+    return lane;
+  }
+
+  async #sendOnce(address: string, request: ProviderRequest, limit: AbortSignal): Promise<RawAnswer> {
+    const { step, method, headers, body, limitBytes = ANSWER_LIMIT_BYTES } = request;
     try {
       const response = await send(address, {
         method: method,
@@ -163,6 +188,15 @@ export function jsonObject(text: string): Record<string, unknown> | undefined {
 
 // A byte order mark is kept, so that JSON.parse refuses it (RFC 8259 §8.1).
 const UTF8 = { fatal: true, ignoreBOM: true };
+
+function laneName(address: string, kind: LaneKind): string {
+  return `${kind} ${originOf(address)}`;
+}
+
+/** What is no address has none, and fails when it is called. */
+function originOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).origin : '';
+}
 
 function decode(bytes: Uint8Array, step: Step): string {
   try {

@@ -7,6 +7,7 @@ import { discover, type DiscoveredProvider } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
 import { ProviderHttp } from './provider-http.js';
 import type { Details, OAuthProvider, ProviderEndpoints } from './provider.js';
+import { REMEMBERED_MS } from './provider-lane.js';
 import { waitUntil } from './shared-read.js';
 
 /** Settings that stand in for the environment: the built-in stand-in speaks as a provider that nobody configured. */
@@ -27,6 +28,8 @@ export class ConfiguredProvider {
   /** What its file says of its addresses, and what the settings say instead. */
   readonly #written: Partial<ProviderEndpoints>;
   #discovery: Promise<DiscoveredProvider> | undefined;
+  #found: DiscoveredProvider | undefined;
+  #notFoundAtMs = -Infinity;
 
   constructor(
     readonly provider: OAuthProvider,
@@ -139,12 +142,29 @@ export class ConfiguredProvider {
     return URL.canParse(address) ? new URL(address).origin : undefined;
   }
 
+  /** Whether a sign-in can end well, as far as the last calls tell: false while the provider does not answer. */
+  get isAvailable(): boolean {
+    if (!this.#found && Date.now() - this.#notFoundAtMs < REMEMBERED_MS) return false;
+    const known = { ...this.#found?.endpoints, ...this.#written, ...this.settings.endpoints };
+    const { idToken } = this.provider;
+    const asked = [
+      known.token_endpoint,
+      idToken ? known.jwks_uri : undefined,
+      !idToken || idToken.withUserinfo ? known.userinfo_endpoint : undefined,
+    ];
+    return !asked.some((address) => address !== undefined && this.http.isDown(address, 'sign-in'));
+  }
+
   async #discovered(signal?: AbortSignal): Promise<DiscoveredProvider> {
-    this.#discovery ??= discover(this.http, this.settings.issuer ?? '').catch((error: unknown) => {
-      // The next one asks again: a provider that was down must not stay down.
-      this.#discovery = undefined;
-      throw error;
-    });
+    this.#discovery ??= discover(this.http, this.settings.issuer ?? '').then(
+      (found) => (this.#found = found),
+      (error: unknown) => {
+        // The next one asks again: a provider that was down must not stay down.
+        this.#discovery = undefined;
+        this.#notFoundAtMs = Date.now();
+        throw error;
+      },
+    );
     return waitUntil(signal, this.#discovery, 'discovery');
   }
 }

@@ -1,5 +1,5 @@
 import { OAuthError } from './oauth.errors.js';
-import { jsonObject, type ProviderAnswer, type ProviderHttp } from './provider-http.js';
+import { jsonObject, type ProviderAnswer, type ProviderCall, type ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 
 /**
@@ -13,7 +13,7 @@ export async function readUserinfo(
   provider: ConfiguredProvider,
   address: string,
   accessToken: string,
-  signal?: AbortSignal,
+  call: Pick<ProviderCall, 'signal' | 'lane'> = {},
 ): Promise<Record<string, unknown>> {
   const step = 'userinfo';
   const { method = 'GET', scheme = 'Bearer', query = {}, form } = provider.provider.quirks?.userinfo ?? {};
@@ -22,8 +22,8 @@ export async function readUserinfo(
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   const headers = { ...provider.headers, authorization: `${scheme} ${accessToken}` };
   const answer = form
-    ? await http.post(url.href, form(accessToken, provider.settings), { step, headers: provider.headers, signal })
-    : await http.send(url.href, { step, method, headers, signal });
+    ? await http.post(url.href, form(accessToken, provider.settings), { step, headers: provider.headers, ...call })
+    : await http.send(url.href, { step, method, headers, ...call });
   refuseFailures(answer);
   const claims = jsonObject(answer.text);
   if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');

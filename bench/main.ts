@@ -1,0 +1,11 @@
+/** `npm run bench -- <name>`: one measurement, bounded in count and time, on this machine alone. */
+import { isolation } from './isolation.js';
+
+const MEASUREMENTS: Readonly<Record<string, () => Promise<boolean>>> = { isolation };
+
+const measure = MEASUREMENTS[process.argv[2] ?? ''];
+if (!measure) {
+  console.error(`Usage: npm run bench -- ${Object.keys(MEASUREMENTS).join('|')}`);
+  process.exit(2);
+}
+process.exit((await measure()) ? 0 : 1);
