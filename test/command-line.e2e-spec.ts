@@ -85,6 +85,8 @@ describe('a command without DATABASE_URL', () => {
   it(
     'starts it where none runs, and leaves no process behind',
     async () => {
+      expect((await run(cli('migrate'), keys)).code).toBe(0);
+      expect(commandsNaming(folder)).toEqual([]);
       const status = await run(cli('keys:status'), keys);
       expect(status).toMatchObject({ code: 0, stderr: '' });
       expect(status.stdout).toMatch(/^new +seals +/m);
