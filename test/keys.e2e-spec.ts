@@ -255,7 +255,7 @@ describe('a change of the key', () => {
 /** Every key so far, the newest first. */
 const ring = [NEW, OLD];
 
-function withNewest(newest: { id: string; bytes: Buffer }): string {
+function withNewest(newest: ReturnType<typeof key>): string {
   ring.unshift(newest);
   return setting(...ring);
 }
