@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startApp, type TestApp } from './support/app.js';
@@ -10,14 +10,14 @@ import { startProvider, type TestProvider } from './support/provider-server.js';
 /** More where it is looked at closely: `ROUNDS=50 npm test -- test/refresh`. */
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const CALLS = 200;
+/** How often somebody asks again who was told to come later. */
+const AGAIN = 5;
 const HOUR_MS = 3_600_000;
 const LIVE = '<dl class="claims">';
 const LATER = 'Google cannot be asked right now.';
+/** Below the shortest limit that ends in such an answer: nobody waits for a database connection longer than 1.8 s. */
+const LATE_MS = 1700;
 const RECONNECT = 'Your account needs to be reconnected.';
-
-// 200 calls at once on a machine that stalls for seconds are late, and a late call is answered as one. That is told and
-// tried once more; a race would show again.
-jest.retryTimes(2, { logErrorsBeforeRetry: true });
 
 let database: TestDatabase;
 let provider: TestProvider;
@@ -71,12 +71,31 @@ async function signInExpired({ url }: { url: string }): Promise<Browser> {
   return browser;
 }
 
-async function home(browser: Browser, { url }: { url: string }): Promise<string> {
+async function home(browser: Browser, place: { url: string }): Promise<string> {
+  const { status, page } = await ask(browser, place);
+  expect(status).toBe(200);
+  return page;
+}
+
+async function ask(browser: Browser, { url }: { url: string }): Promise<{ status: number; page: string }> {
   const copy = new Browser(url);
   for (const [name, value] of browser.cookies) copy.cookies.set(name, value);
-  const response = await copy.get('/', { accept: 'text/html' });
-  expect(response.status).toBe(200);
-  return response.text();
+  // Where the other side has just closed a kept connection a browser asks again by itself, and fetch fails.
+  const response = await copy.get('/', { accept: 'text/html', connection: 'close' });
+  return { status: response.status, page: await response.text() };
+}
+
+/**
+ * The page with its live part, and how often it took asking again because a limit of time was reached. Only an answer
+ * that says so, and was given up after such a time, is taken for that: no failure is.
+ */
+async function homeInTheEnd(browser: Browser, place: { url: string }): Promise<{ page: string; late: number }> {
+  for (let late = 0; ; late += 1) {
+    const began = performance.now();
+    const { status, page } = await ask(browser, place);
+    const gaveUp = status === 503 || page.includes(LATER);
+    if (!gaveUp || late === AGAIN || performance.now() - began < LATE_MS) return { page, late };
+  }
 }
 
 const refreshes = () => provider.requests.filter(({ body }) => body?.grant_type === 'refresh_token');
@@ -100,16 +119,22 @@ async function until(isTrue: () => Promise<boolean>): Promise<void> {
 describe('an access token that has ended when 200 requests to two processes need it', () => {
   it(`is renewed exactly once, and all of them get their answer, ${ROUNDS} times over`, async () => {
     const places = await Promise.all([start(), start()]);
+    const lateInRound: number[] = [];
     for (let round = 1; round <= ROUNDS; round += 1) {
       provider.reset();
       provider.rotation = 'reuseKillsFamily';
       const browser = await signInExpired(places[0]);
-      const calls = Array.from({ length: CALLS }, (_, index) => home(browser, places[index % 2] ?? places[0]));
-      const pages = await Promise.all(calls);
-      expect(pages.filter((page) => page.includes(LIVE))).toHaveLength(CALLS);
+      const calls = Array.from({ length: CALLS }, (_, index) => homeInTheEnd(browser, places[index % 2] ?? places[0]));
+      const answers = await Promise.all(calls);
+      expect(answers.map(({ page }) => page).filter((page) => !page.includes(LIVE))).toEqual([]);
       expect(refreshes()).toHaveLength(1);
+      lateInRound.push(answers.filter(({ late }) => late > 0).length);
     }
-  }, 400_000);
+    // 200 calls to processes that have only begun are a second or two of work, and a machine that is busy with other
+    // things makes five of it: then limits are reached, which says nothing of the lock. But no machine does so each time.
+    if (Math.max(...lateInRound) > 0) process.stderr.write(`Told to come later: ${lateInRound.join(', ')}\n`);
+    expect(Math.min(...lateInRound)).toBe(0);
+  }, 900_000);
 });
 
 describe('a provider that answers a refresh late', () => {

@@ -38,9 +38,11 @@ export function addKeysRotate(program: Command): void {
         let result: RotationResult;
         try {
           result = await new KeyRotation(client, vault, newest).run((resealed) => progress.reach(resealed));
-        } finally {
-          progress.stop();
+        } catch (error) {
+          progress.fail();
+          throw error;
         }
+        progress.stop();
         const seconds = (performance.now() - begun) / 1000;
         const rate = count(Math.round(result.resealed / seconds), 'row');
         process.stdout.write(
