@@ -20,6 +20,42 @@ const BUILD_LIMIT_MS = 240_000;
 
 const fixtureOf = (id: string) => JSON.parse(readFileSync(`fixtures/${id}.json`, 'utf8')) as Record<string, unknown>;
 
+/** As somebody else's file: not compiled by us, and with nothing but what an extension may import. */
+const OWN_PROVIDER = `
+import { Module } from '@nestjs/common';
+import { defineProvider, OAuthModule } from 'gatehouse';
+import { z } from 'zod';
+
+const own = defineProvider({
+  id: 'own',
+  label: 'Own',
+  scopes: ['user-read-email'],
+  endpoints: {
+    authorization_endpoint: 'https://accounts.spotify.com/authorize',
+    token_endpoint: 'https://accounts.spotify.com/api/token',
+    userinfo_endpoint: 'https://api.spotify.com/v1/me',
+  },
+  emails: 'unverified',
+  quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
+  claims: z.object({
+    id: z.string().min(1).max(255),
+    display_name: z.string().nullish(),
+    email: z.string().nullish(),
+    images: z.array(z.object({ url: z.string() })).nullish(),
+  }),
+  toProfile: ({ id, display_name, email, images }) => ({
+    subject: id,
+    name: display_name ?? id,
+    email: email ?? undefined,
+    emailVerified: false,
+    pictureUrl: images?.[0]?.url,
+  }),
+});
+
+export default class OwnModule {}
+Module({ imports: [OAuthModule.forFeature(own)] })(OwnModule);
+`;
+
 let database: TestDatabase;
 
 beforeAll(async () => {
@@ -150,10 +186,15 @@ describe('provider:new and provider:check', () => {
 
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
-  async function cli(...parameters: string[]) {
+  async function cli(...given: (string | Record<string, string>)[]) {
+    const parameters = given.filter((each) => typeof each === 'string');
+    const environment = Object.assign({}, ...given.filter((each) => typeof each === 'object')) as Record<
+      string,
+      string
+    >;
     const child = spawn(process.execPath, ['scripts/cli.js', ...parameters], {
       cwd: copy,
-      env: { PATH: process.env.PATH, HOME: copy },
+      env: { PATH: process.env.PATH, HOME: copy, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const texts = { stdout: '', stderr: '' };
@@ -214,6 +255,19 @@ describe('provider:new and provider:check', () => {
       expect(filled.stdout).toMatch(/acme-staff +\d+ checks passed/);
       expect(filled.stdout).toMatch(/acme-id +\d+ checks passed/);
       expect(filled.code).toBe(0);
+    },
+    BUILD_LIMIT_MS,
+  );
+
+  it(
+    'check a provider that an extension brings, by a fixture of its own',
+    async () => {
+      writeFileSync(join(copy, 'own.mjs'), OWN_PROVIDER);
+      const own = [...['provider:check', 'own'], '--fixture', 'fixtures/spotify.json'];
+      expect(await cli({ EXTENSIONS: 'own.mjs' }, ...own)).toMatchObject({ code: 0, stderr: '' });
+      const { code, stderr } = await cli(...own);
+      expect(code).toBe(1);
+      expect(stderr).toContain('EXTENSIONS');
     },
     BUILD_LIMIT_MS,
   );

@@ -1,6 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Fixture, FixtureCall } from './fixture.js';
-import { basicCredentials, faultOfGeneratedSecret, type RegisteredClient, secretProof } from './registered-client.js';
+import {
+  basicCredentials,
+  faultOfGeneratedSecret,
+  httpCredentials,
+  type RegisteredClient,
+  secretProof,
+} from './registered-client.js';
 import type { Scenario } from './scenario.js';
 import type { SigningKeys } from './signing-keys.js';
 
@@ -435,6 +441,7 @@ export class DocumentedProvider {
       client_id: this.client.id,
       client_secret: this.client.secret,
       basic: basicCredentials(this.client),
+      http_basic: httpCredentials(this.client),
       appsecret_proof: secretProof(this.client, this.#accessToken),
       ...this.fixture.settings,
       ...more,

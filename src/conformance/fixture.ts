@@ -13,8 +13,10 @@ const body = { answer: z.json().optional(), text: z.string().optional() };
 /** What a call says beside its status and the token's scheme. */
 const callFacts = {
   /**
-   * Parameters of the address that must be there. `{access_token}`, `{client_id}`, `{client_secret}` are filled in, and
-   * `{appsecret_proof}`: the HMAC-SHA256 of the access token under the secret, in hexadecimal digits.
+   * Parameters of the address that must be there. Filled in are `{access_token}`, `{refresh_token}`, `{client_id}` and
+   * `{client_secret}`, here and in every other text, and `{appsecret_proof}`: the HMAC-SHA256 of the access token under
+   * the secret, in hexadecimal digits. `Basic {basic}` is the client as RFC 6749 §2.3.1 has it, `Basic {http_basic}` as
+   * RFC 7617 does.
    */
   query: strings.optional(),
   /** Headers that must be there, lower case, beside the token's. */

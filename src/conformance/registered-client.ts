@@ -33,6 +33,11 @@ export function basicCredentials({ id, secret }: RegisteredClient): string {
   return Buffer.from(`${formEncoded(id)}:${formEncoded(secret)}`).toString('base64');
 }
 
+/** RFC 7617 §2, for an API that is no endpoint of OAuth: both halves as they are. */
+export function httpCredentials({ id, secret }: RegisteredClient): string {
+  return Buffer.from(`${id}:${secret}`).toString('base64');
+}
+
 /** How some providers want a call signed: with the secret, over the access token. */
 export function secretProof({ secret }: RegisteredClient, accessToken: string): string {
   return createHmac('sha256', secret).update(accessToken).digest('hex');

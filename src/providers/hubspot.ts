@@ -21,6 +21,7 @@ export const hubspot = defineProvider({
   emails: 'unverified',
   quirks: {
     scopeMember: 'scopes',
+    scopesAsList: true,
     userinfo: {
       method: 'POST',
       form: (token, { clientId, clientSecret }) => ({ token, client_id: clientId, client_secret: clientSecret }),

@@ -45,7 +45,9 @@ export const salesforce = defineProvider({
     emailVerified: email_verified,
     pictureUrl: picture,
   }),
-  placeOf({ instance_url: origin = '' }) {
+  placeOf({ instance_url: origin }) {
+    // Nobody's yet: a sign-in begins where everybody's does.
+    if (origin === undefined) return {};
     if (origin.startsWith('https://') && HOST.test(origin.slice(8))) return { apiOrigins: [origin] };
     throw new OAuthError('provider_answer_invalid', 'token_request', 'an instance that is not at Salesforce');
   },

@@ -21,7 +21,7 @@ export const twitch = openIdProvider({
   emails: 'verified',
   idToken: { issuers: ['https://id.twitch.tv/oauth2'] },
   authorizationParams: { claims: JSON.stringify(CLAIMS) },
-  quirks: { revocation: 'client_id' },
+  quirks: { scopesAsList: true, revocation: 'client_id' },
   // Twitch has words where the standard has codes: `{"status":400,"message":"Invalid refresh token"}`.
   tokenError: ({ message }) =>
     /^invalid (authorization code|refresh token|token)$/i.test(String(message)) ? 'invalid_grant' : undefined,

@@ -15,7 +15,7 @@ export const zoom = defineProvider({
     userinfo_endpoint: 'https://api.zoom.us/v2/users/me',
     revocation_endpoint: 'https://zoom.us/oauth/revoke',
   },
-  quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
+  quirks: { tokenEndpointAuthMethod: 'client_secret_basic', revokedToken: 'access_token' },
   claims: z.object({ id: subject, display_name: text, email: text, verified: z.int().nullish(), pic_url: text }),
   toProfile: ({ id, display_name, email, verified, pic_url }) => ({
     subject: id,
