@@ -4,7 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, SETTINGS } from '../src/config/config.js';
 import { OAuthError, type OAuthErrorCode } from '../src/oauth/oauth.errors.js';
+import { CATALOGUE } from '../src/providers/catalogue.js';
 import { google } from '../src/providers/google.js';
+import { providerPages } from '../src/conformance/provider-pages.js';
 import { ERROR_TEXTS } from '../src/web/error-texts.js';
 
 const readme = readFileSync('README.md', 'utf8');
@@ -159,6 +161,18 @@ describe('the code of the README', () => {
     const links = [...readme.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, target = '']) => target);
     const sources = [...readme.matchAll(/`((?:src|examples)\/[\w/.-]+\.ts)`/g)].map(([, file = '']) => file);
     expect([...links, ...sources].filter((file) => !existsSync(file))).toEqual([]);
+  });
+});
+
+describe('the pages about the providers', () => {
+  const pages = providerPages(CATALOGUE);
+
+  it('are there for each of them, and for nobody else', () => {
+    expect(readdirSync('docs/providers').sort()).toEqual(pages.map(({ name }) => name).sort());
+  });
+
+  it.each(pages.map(({ name, text }) => [name, text]))('say what the code does: %s', (name, text) => {
+    expect(readFileSync(join('docs/providers', name), 'utf8')).toBe(text);
   });
 });
 

@@ -110,7 +110,7 @@ function proofOf({
   // prettier-ignore
   if (idToken?.withUserinfo) return 'Who the person is stands in a verified `id_token`; userinfo says the rest.';
   if (idToken) return 'Who the person is stands in a verified `id_token`: a sign-in is one call.';
-  if (fetchClaims && endpoints) return 'Who the person is, it says in a way of its own.';
+  if (fetchClaims && endpoints) return 'Who the person is, it says in a way of its own; its file has it.';
   return 'Who the person is, its userinfo says.';
 }
 
