@@ -1,12 +1,17 @@
 /**
- * Three kinds of test, one runner. Unit specs stand beside the code in src/, whole journeys in test/.
+ * Four kinds of test, one runner. Unit specs stand beside the code in src/, whole journeys in test/, the example of a
+ * provider package brings its own.
  * One real Postgres serves a whole run (test/support/global-setup.ts); every file gets a database of its own.
  */
 const shared = {
   testEnvironment: 'node',
   setupFiles: ['reflect-metadata'],
   extensionsToTreatAsEsm: ['.ts'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1', '^gatehouse$': '<rootDir>/src/gatehouse.ts' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^gatehouse$': '<rootDir>/src/gatehouse.ts',
+    '^gatehouse/conformance$': '<rootDir>/src/conformance/check-provider.ts',
+  },
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
@@ -30,6 +35,7 @@ export default {
     { ...shared, displayName: 'unit', testRegex: 'src/.*\\.spec\\.ts$' },
     { ...shared, displayName: 'journeys', testRegex: 'test/.*\\.e2e-spec\\.ts$' },
     { ...shared, displayName: 'house', testRegex: 'test/.*\\.spec\\.ts$' },
+    { ...shared, displayName: 'examples', testRegex: 'examples/.*\\.spec\\.ts$' },
   ],
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',

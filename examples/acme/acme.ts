@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
-import { defineProvider, OAuthModule } from 'gatehouse';
+import { defineProvider, flag, numericSubject, OAuthModule, text } from 'gatehouse';
 import { z } from 'zod';
 
 /** A provider of plain OAuth 2.0: no id_token, so userinfo says who the person is. */
-const acme = defineProvider({
+export const acme = defineProvider({
   id: 'acme',
   label: 'Acme',
   scopes: ['profile', 'email'],
@@ -12,18 +12,13 @@ const acme = defineProvider({
     token_endpoint: 'https://acme.example/oauth/token',
     userinfo_endpoint: 'https://acme.example/api/me',
   },
-  claims: z.object({
-    id: z.number().int(),
-    display_name: z.string().nullish(),
-    email: z.string().nullish(),
-    email_confirmed: z.boolean().nullish(),
-  }),
+  claims: z.object({ id: numericSubject, display_name: text, email: text, email_confirmed: flag }),
   toProfile: ({ id, display_name, email, email_confirmed }) => ({
     // The number stays with the person; the name and the address may change hands.
-    subject: String(id),
-    name: display_name ?? undefined,
-    email: email ?? undefined,
-    emailVerified: email_confirmed === true,
+    subject: id,
+    name: display_name,
+    email,
+    emailVerified: email_confirmed,
   }),
 });
 

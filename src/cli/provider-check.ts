@@ -1,7 +1,4 @@
 import type { Command } from 'commander';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
 
@@ -26,13 +23,19 @@ export function addProviderCheck(program: Command): void {
       if (ids.length > 0 === (all === true)) command.error('error: name a provider, or --all', { exitCode: 2 });
       if (file !== undefined && ids.length !== 1) command.error('error: --fixture is of one provider', { exitCode: 2 });
 
-      const [{ candidateOf, CHECKED_CATALOGUE }, { ConformanceKit }, { readFixture }, { failuresOf, report, summary }] =
-        await Promise.all([
-          import('../conformance/candidates.js'),
-          import('../conformance/run.js'),
-          import('../conformance/fixtures.js'),
-          import('../conformance/report.js'),
-        ]);
+      const [
+        { candidateOf, CHECKED_CATALOGUE },
+        { ConformanceKit },
+        { readFixture },
+        { failuresOf, report, summary },
+        { withThrowawayDatabase },
+      ] = await Promise.all([
+        import('../conformance/candidates.js'),
+        import('../conformance/run.js'),
+        import('../conformance/fixtures.js'),
+        import('../conformance/report.js'),
+        import('../conformance/throwaway-database.js'),
+      ]);
       const [id = ''] = ids;
       const wanted = all ? CHECKED_CATALOGUE.map((provider) => provider.id) : ids;
       const candidates = file === undefined ? wanted.map(candidateOf) : [{ id, fixture: readFixture(file) }];
@@ -63,21 +66,4 @@ async function extensionsOf(id: string) {
   if (given.length === 0) throw new PlainError(`Set EXTENSIONS to the file or package that brings "${id}".`);
   const { loadExtensions } = await import('../extensions.js');
   return loadExtensions(given);
-}
-
-async function withThrowawayDatabase(work: (url: string) => Promise<void>): Promise<void> {
-  const { startEmbeddedPostgres } = await import('../database/embedded-postgres.js');
-  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-check-'));
-  // Under root Postgres runs as another user, and would otherwise lie somewhere else and stay there.
-  chmodSync(folder, 0o755);
-  try {
-    const embedded = await startEmbeddedPostgres({ folder: join(folder, 'postgres'), noSync: true });
-    try {
-      await work(embedded.url);
-    } finally {
-      await embedded.stop();
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

@@ -15,6 +15,7 @@ import type { OAuthProvider } from '../oauth/provider.js';
 import { parseFixture } from './fixtures.js';
 import { failuresOf } from './report.js';
 import { ConformanceKit, type ProviderResult } from './run.js';
+import { withThrowawayDatabase } from './throwaway-database.js';
 
 export type { CheckResult, ProviderResult } from './run.js';
 export { failuresOf, report } from './report.js';
@@ -23,21 +24,27 @@ export { failuresOf, report } from './report.js';
  * Runs a provider through every check.
  *
  * @param fixture what stands in its fixture file
- * @param databaseUrl a Postgres database of its own: the people in it are deleted
+ * @param databaseUrl a Postgres database of its own: the people in it are deleted; one in a temporary folder otherwise
  * @throws PlainError for a fixture that is none
  */
 export async function checkProvider<Claims>(
   provider: OAuthProvider<Claims>,
   fixture: unknown,
-  { databaseUrl }: { readonly databaseUrl: string },
+  { databaseUrl }: { readonly databaseUrl?: string } = {},
 ): Promise<ProviderResult & { readonly failures: readonly string[] }> {
   const candidate = { id: provider.id, fixture: parseFixture(fixture, `The fixture of "${provider.id}"`) };
-  const catalogue = [provider as OAuthProvider];
-  const kit = await ConformanceKit.start({ databaseUrl, catalogue, candidates: [candidate] });
-  try {
-    const result = await kit.check(candidate);
-    return { ...result, failures: failuresOf(result) };
-  } finally {
-    await kit.stop();
-  }
+  const check = async (url: string) => {
+    const kit = await ConformanceKit.start({
+      databaseUrl: url,
+      catalogue: [provider],
+      candidates: [candidate],
+    });
+    try {
+      const result = await kit.check(candidate);
+      return { ...result, failures: failuresOf(result) };
+    } finally {
+      await kit.stop();
+    }
+  };
+  return databaseUrl === undefined ? withThrowawayDatabase(check) : check(databaseUrl);
 }
