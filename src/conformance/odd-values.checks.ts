@@ -22,14 +22,18 @@ const ODD: readonly (readonly [string, unknown])[] = [
   ['an object with __proto__', POLLUTING],
   ['a number beyond 2^53', BEYOND_EXACT],
 ];
-/** How many of them a place gets: all where the value says who somebody is, or holds what does. */
+/** How many of them a place gets that says nothing about the person. */
 const VALUES_ELSEWHERE = 1;
+/** That holds others, or has a name as if it said something. Together such places see every value. */
+const VALUES_NEARBY = 5;
 /** The standard members of a token answer are read by the protocol and not by the provider's file. */
 const VALUES_OF_STANDARD = 3;
 /** A generous answer has a hundred members; what matters comes first. */
 const PLACES_LIMIT = 16;
 
-const MATTERS = /^(sub|id|uid|oid|tid|hd|.*name|.*e?mail.*|.*verif.*|.*valid.*|.*confirm.*|picture|avatar.*|.*image.*|.*photo.*|error|ok|status|primary)$/i; // prettier-ignore
+/** Names of members that decide who somebody is, or what their address is worth. */
+const DECIDES = /^(sub|id|uid|oid|tid|hd|.*e?mail.*|.*verif.*|.*valid.*|.*confirm.*|primary)$/i;
+const NEARBY = /^(.*name|picture|avatar.*|.*image.*|.*photo.*|error|ok|status)$/i;
 const STANDARD = /^(access_token|token_type|expires_in|refresh_token|scope)$/;
 
 /** What an answer of any shape may do: sign the same person in, or nobody. */
@@ -78,11 +82,11 @@ async function tryOdd(trial: Trial, source: Place['source']): Promise<void> {
 function valuesAt({ fixture: { profile } }: Trial, { source, path, value }: Place): number {
   const name = String(path.at(-1));
   if (source === 'token' && STANDARD.test(name)) return VALUES_OF_STANDARD;
-  if (typeof value === 'object' && value !== null) return ODD.length;
   const { subject, email, name: fullName, pictureUrl } = profile;
   const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   const isSaid = text !== '' && [subject, email, fullName, pictureUrl].some((part) => part?.includes(text));
-  return isSaid || MATTERS.test(name) ? ODD.length : VALUES_ELSEWHERE;
+  if (isSaid || DECIDES.test(name)) return ODD.length;
+  return NEARBY.test(name) || (typeof value === 'object' && value !== null) ? VALUES_NEARBY : VALUES_ELSEWHERE;
 }
 
 /** @returns what is wrong with how it ended */
