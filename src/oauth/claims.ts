@@ -7,8 +7,11 @@ import { z } from 'zod';
 /** The permanent id of a person, as text. */
 export const subject = z.string().min(1).max(255);
 
-/** The permanent id of a person, as a number. One that JSON cannot carry without loss is refused (2^53 and above). */
-export const numericSubject = z.int().nonnegative().transform(String);
+/**
+ * The permanent id of a person, as a number. Refused are 0, which stands for nobody more often than for somebody, and
+ * whatever JSON cannot carry without loss (2^53 and above).
+ */
+export const numericSubject = z.int().positive().transform(String);
 
 /** A name, an address, a picture: display. */
 export const text = z

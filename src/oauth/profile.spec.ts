@@ -31,6 +31,20 @@ describe('cleanProfile', () => {
     expect(cleanProfile({ ...profile, email })).toMatchObject({ email: undefined, emailVerified: false });
   });
 
+  it.each([undefined, null, 7, {}])('refuses the subject %p of a provider file without types', (subject) => {
+    expect(() => cleanProfile({ ...profile, subject: subject as never })).toThrow('unusable subject');
+  });
+
+  it('takes null for nothing, as a provider file without types says it', () => {
+    const nothing = null as never;
+    expect(cleanProfile({ ...profile, email: nothing, name: nothing, pictureUrl: nothing })).toMatchObject({
+      email: undefined,
+      emailVerified: false,
+      name: undefined,
+      pictureUrl: undefined,
+    });
+  });
+
   it('cuts a name at 255 code points and takes control characters out', () => {
     expect(cleanProfile({ ...profile, name: '👋'.repeat(300) }).name).toBe('👋'.repeat(255));
     expect(cleanProfile({ ...profile, name: ' A\u0000d\u001ba \ud800' }).name).toBe('Ada \ufffd');

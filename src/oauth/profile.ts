@@ -11,8 +11,14 @@ const URL_LIMIT = 2048;
  * refused. The rest is display: what is unusable is dropped, and an address that was changed is no longer verified.
  */
 export function cleanProfile(profile: DescribedProfile): ProviderProfile {
-  const { subject } = profile;
-  if (subject.length === 0 || subject.length > SUBJECT_LIMIT || wellFormed(subject) !== subject) {
+  // A provider file of somebody else may be written in plain JavaScript: its types are what they turn out to be.
+  const subject: unknown = profile.subject;
+  if (
+    typeof subject !== 'string' ||
+    subject.length === 0 ||
+    subject.length > SUBJECT_LIMIT ||
+    wellFormed(subject) !== subject
+  ) {
     throw new OAuthError('claims_invalid', 'claims', 'unusable subject');
   }
   const email = usableEmail(profile.email);
@@ -26,18 +32,18 @@ export function cleanProfile(profile: DescribedProfile): ProviderProfile {
 }
 
 /** One `@`, no spaces or control characters, a dot inside the domain; anything stranger counts as no address. */
-function usableEmail(email: string | undefined): string | undefined {
-  if (email === undefined || email.length > EMAIL_LIMIT || wellFormed(email) !== email) return undefined;
+function usableEmail(email: unknown): string | undefined {
+  if (typeof email !== 'string' || email.length > EMAIL_LIMIT || wellFormed(email) !== email) return undefined;
   return /^[^\s@\uff20\p{C}]+@[^\s@.\p{C}]+(\.[^\s@.\p{C}]+)+$/u.test(email) ? email : undefined;
 }
 
-function usableName(name: string | undefined): string | undefined {
-  const text = name === undefined ? '' : Array.from(wellFormed(name).trim()).slice(0, NAME_LIMIT).join('');
+function usableName(name: unknown): string | undefined {
+  const text = typeof name !== 'string' ? '' : Array.from(wellFormed(name).trim()).slice(0, NAME_LIMIT).join('');
   return text === '' ? undefined : text;
 }
 
-function usableAddress(address: string | undefined): string | undefined {
-  if (address === undefined || address.length > URL_LIMIT || !URL.canParse(address)) return undefined;
+function usableAddress(address: unknown): string | undefined {
+  if (typeof address !== 'string' || address.length > URL_LIMIT || !URL.canParse(address)) return undefined;
   return new URL(address).protocol === 'https:' ? address : undefined;
 }
 
