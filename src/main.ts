@@ -38,7 +38,8 @@ async function main(): Promise<void> {
       logger,
     );
     if (config.production) logger.info(`Gatehouse serves ${config.baseUrl}`);
-    else greet(config, embedded?.folder, standIn !== undefined);
+    else
+      greet(config, embedded?.folder, standIn ? [] : catalogue.filter((known) => config.provider(known) !== undefined));
 
     let stopping = false;
     const stop = () => {
@@ -92,12 +93,18 @@ async function standInFor(config: Config, catalogue: readonly KnownProvider[]) {
   return { settings: { google: standInSettings(config) }, module: StandInModule.forRoot(config), admin: ADA_ACCOUNT };
 }
 
-function greet({ baseUrl, databaseUrl }: Config, folder: string | undefined, standIn: boolean): void {
+/** @param configured the providers people sign in with; none where the stand-in plays Google */
+function greet(
+  { baseUrl, databaseUrl }: Config,
+  folder: string | undefined,
+  configured: readonly { readonly id: string; readonly label: string }[],
+): void {
   const data = folder ?? `the database at ${new URL(databaseUrl ?? '').host}`;
-  const google = standIn
-    ? `  Google     a built-in stand-in, until GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are set\n             (redirect URI to register: ${baseUrl}/google/authorized)\n`
-    : `  Google     redirect URI: ${baseUrl}/google/authorized\n`;
-  process.stdout.write(`\n  Gatehouse  ${baseUrl}\n  Data       ${data}\n${google}\n`);
+  const doors = configured.map(({ id, label }) => `  ${label.padEnd(9)}  redirect URI: ${baseUrl}/${id}/authorized\n`);
+  const standIn =
+    '  Google     a built-in stand-in, until GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are set\n' +
+    `             (redirect URI to register: ${baseUrl}/google/authorized)\n`;
+  process.stdout.write(`\n  Gatehouse  ${baseUrl}\n  Data       ${data}\n${doors.join('') || standIn}\n`);
 }
 
 /** No new connections; idle ones close, running requests finish, within a limit. */
