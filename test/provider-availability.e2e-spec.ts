@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { ProviderClient } from '../src/oauth-accounts/provider-client.js';
 import { ProviderHttp } from '../src/oauth/provider-http.js';
 import { ProviderRegistry } from '../src/oauth/provider.registry.js';
-import { TokenEndpoint } from '../src/oauth/token-endpoint.js';
+import { RevocationEndpoint } from '../src/oauth/revocation-endpoint.js';
 import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
@@ -303,7 +303,9 @@ describe('calls of a kind', () => {
     const provider = app.nest.get(ProviderRegistry).get('google');
     google.faults.set('revoke', DOWN);
     for (let each = 0; each < ENOUGH; each++) {
-      const revoked = app.nest.get(TokenEndpoint).revoke(provider, { accessToken: 'some-access-token', scopes: [] });
+      const revoked = app.nest
+        .get(RevocationEndpoint)
+        .revoke(provider, { accessToken: 'some-access-token', scopes: [] });
       await expect(revoked).rejects.toMatchObject({ code: 'provider_unreachable' });
     }
     expect(google.count('revoke')).toBe(20);

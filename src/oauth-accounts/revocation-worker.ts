@@ -2,7 +2,7 @@ import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationB
 import { DataSource } from 'typeorm';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
-import { TokenEndpoint } from '../oauth/token-endpoint.js';
+import { RevocationEndpoint } from '../oauth/revocation-endpoint.js';
 import type { Revocation } from './revocation.entity.js';
 import { TokenVault } from './token-vault.js';
 
@@ -54,7 +54,7 @@ export class RevocationWorker implements OnApplicationBootstrap, BeforeApplicati
     private readonly dataSource: DataSource,
     private readonly vault: TokenVault,
     private readonly registry: ProviderRegistry,
-    private readonly tokenEndpoint: TokenEndpoint,
+    private readonly revocationEndpoint: RevocationEndpoint,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -124,7 +124,7 @@ export class RevocationWorker implements OnApplicationBootstrap, BeforeApplicati
   async #tell({ id, provider, sealedTokens }: Taken): Promise<boolean> {
     const tokens = this.vault.open({ kind: 'revocations', id }, sealedTokens);
     if (!tokens) throw new NotToldError('unreadable', 'its key is not in the ring');
-    return withinLimit(this.tokenEndpoint.revoke(this.registry.get(provider), tokens));
+    return withinLimit(this.revocationEndpoint.revoke(this.registry.get(provider), tokens));
   }
 
   async #failed({ id, provider, tries }: Taken, error: OAuthError | NotToldError): Promise<number> {

@@ -7,7 +7,7 @@ import { ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import type { ClaimsCall, DescribedProfile, Details } from './provider.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
-import type { TokenAnswer } from './token-endpoint.js';
+import type { TokenAnswer } from './token-answer.js';
 import { readAsUser, readUserinfo } from './userinfo.js';
 
 /** The way back of one sign-in: its attempt, what the callback said, and when it must be over. */

@@ -12,6 +12,7 @@ import { ProviderRegistry, STAND_IN_SETTINGS, type StandInSettings } from './pro
 import type { OAuthProvider } from './provider.js';
 import { AttemptCookies } from './sign-in-attempt.js';
 import { SignInAttemptRecord } from './sign-in-attempt.entity.js';
+import { RevocationEndpoint } from './revocation-endpoint.js';
 import { TokenEndpoint } from './token-endpoint.js';
 
 /**
@@ -32,7 +33,7 @@ export class OAuthModule {
     standIns: StandInSettings,
     connector?: ProviderConnector,
   ): DynamicModule {
-    const shared = [ProviderHttp, ProviderRegistry, TokenEndpoint, IdTokenVerifier, AttemptCookies, AttemptsService, ConsentLinks, FailureRecorder, Strategies]; // prettier-ignore
+    const shared = [ProviderHttp, ProviderRegistry, TokenEndpoint, RevocationEndpoint, IdTokenVerifier, AttemptCookies, AttemptsService, ConsentLinks, FailureRecorder, Strategies]; // prettier-ignore
     return {
       module: OAuthModule,
       global: true,

@@ -7,7 +7,8 @@ import { IdentityProof } from './identity-proof.js';
 import type { Details, ProviderStrategyOptions, ProviderVerify } from './provider.js';
 import { type ConfiguredProvider, ProviderRegistry } from './provider.registry.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
-import { type TokenAnswer, TokenEndpoint } from './token-endpoint.js';
+import type { TokenAnswer } from './token-answer.js';
+import { TokenEndpoint } from './token-endpoint.js';
 
 /** What the guard hands to the strategy, checked: nothing else of the request is used. */
 export type StrategyRequest =

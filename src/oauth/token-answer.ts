@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { OAuthError, type Step } from './oauth.errors.js';
+import { jsonObject, type ProviderAnswer } from './provider-http.js';
+import type { ConfiguredProvider } from './provider.registry.js';
+import type { Details, TokenSet } from './provider.js';
+
+const TOKEN_LIMIT = 8192;
+const TEN_YEARS_IN_SECONDS = 10 * 365 * 24 * 3600;
+
+/** Printable ASCII (RFC 6749 appendix A): anything else could not travel in a header. */
+const token = z
+  .string()
+  .max(TOKEN_LIMIT)
+  .regex(/^[\x21-\x7e]+$/);
+
+/** RFC 6749 §5.1. `expires_in` comes as a string from some providers; a missing one means "unknown". */
+const tokenAnswer = z.object({
+  access_token: token,
+  token_type: z.string().regex(/^bearer$/i),
+  expires_in: z
+    .union([z.number(), z.string().regex(/^-?\d{1,15}$/)])
+    .nullish()
+    .transform((value) => (value === null || value === undefined ? undefined : Number(value))),
+  refresh_token: token.nullish(),
+  scope: z.string().max(TOKEN_LIMIT).nullish(),
+  id_token: z
+    .string()
+    .min(1)
+    .max(64 * 1024)
+    .nullish(),
+});
+
+/** The error codes of RFC 6749 §4.1.2.1 and §5.2: the provider understood us and said no. */
+const OAUTH_ERRORS = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'unsupported_response_type',
+  'invalid_scope',
+  'access_denied',
+  'server_error',
+  'temporarily_unavailable',
+]);
+
+export interface TokenAnswer extends TokenSet {
+  readonly idToken?: string;
+  /** The answer as it came, for a provider that says there who the person is. */
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+/** What a token answer is read beside. */
+interface TokenRequested {
+  /** When the request left. */
+  readonly sentAtMs: number;
+  /** What an answer without a scope has granted. */
+  readonly askedScopes: readonly string[];
+  /** What was said before and stays true unless the answer says otherwise. */
+  readonly details: Details;
+}
+
+/**
+ * Reads an answer of the token endpoint (RFC 6749 §5.1), in the shape the provider has for it.
+ *
+ * @throws OAuthError
+ */
+export function readTokenAnswer(
+  provider: ConfiguredProvider,
+  answer: ProviderAnswer,
+  { sentAtMs, askedScopes, details }: TokenRequested,
+): TokenAnswer {
+  const step: Step = 'token_request';
+  const { keptDetails = [], ...quirks } = provider.provider.quirks ?? {};
+  refuseErrors(provider, answer, step);
+  const raw = jsonObject(answer.text) ?? {};
+  const scopes = raw[quirks.scopeMember ?? 'scope'];
+  // A list is what it documents, or no answer of its.
+  const scope = quirks.scopesAsList ? listOfScopes(scopes) : scopes;
+  const parsed = tokenAnswer.safeParse({ ...raw, scope });
+  if (!parsed.success) {
+    const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.')))];
+    throw new OAuthError('provider_answer_invalid', step, `unusable token answer: ${fields.join(', ')}`);
+  }
+  const { access_token, refresh_token, expires_in, scope: granted, id_token } = parsed.data;
+  return {
+    accessToken: access_token,
+    refreshToken: refresh_token ?? undefined,
+    expiresAt: expires_in === undefined ? undefined : expiry(sentAtMs, expires_in),
+    // RFC 6749 §5.1: absent means "as asked". Where a callback says what was granted, that stands in its place.
+    scopes: scopesIn(granted ?? details.scope, quirks.grantedScopeSeparator ?? quirks.scopeSeparator) ?? askedScopes,
+    details: kept(keptDetails, { ...details, ...raw }),
+    idToken: id_token ?? undefined,
+    raw,
+  };
+}
+
+/** The error code of an answer in the words of RFC 6749 §5.2, whatever shape it has; undefined: it names none. */
+export function errorIn({ provider }: ConfiguredProvider, body: Readonly<Record<string, unknown>>): string | undefined {
+  const error = provider.tokenError?.(body) ?? body.error;
+  if (typeof error !== 'string' || error === '') return undefined;
+  return provider.quirks?.invalidGrantErrors?.includes(error) ? 'invalid_grant' : error;
+}
+
+/** Turns an answer that is not a success into our error; returns when it may be one. */
+export function refuseErrors(
+  provider: ConfiguredProvider,
+  { status, text, retryAfterSeconds }: ProviderAnswer,
+  step: Step,
+): void {
+  const body = jsonObject(text);
+  const error = body && errorIn(provider, body);
+  if (error === 'invalid_grant') throw new OAuthError('code_rejected', step, 'invalid_grant');
+  if (error !== undefined && OAUTH_ERRORS.has(error)) {
+    throw new OAuthError('provider_refused', step, `refused with ${error}`, { retryAfterSeconds });
+  }
+  if (status === 429 || status >= 500) {
+    throw new OAuthError('provider_unreachable', step, `answered ${status}`, { retryAfterSeconds });
+  }
+  if (error !== undefined) {
+    throw new OAuthError('provider_refused', step, `refused with an error of its own and status ${status}`);
+  }
+  if (status !== 200) throw new OAuthError('provider_answer_invalid', step, `answered ${status} without a reason`);
+}
+
+/** A list of scopes as one text; anything else as it is, to be refused. */
+function listOfScopes(scopes: unknown): unknown {
+  return Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string') ? scopes.join(' ') : scopes;
+}
+
+/** The scopes of an answer; undefined where it names none. */
+function scopesIn(scope: string | undefined, separator: ',' | undefined): readonly string[] | undefined {
+  // Where scopes are parted by commas, some answers part them by spaces all the same.
+  const parts = scope?.split(separator === ',' ? /[,\s]+/ : ' ').filter((part) => part !== '');
+  return parts && [...new Set(parts)];
+}
+
+/** What later calls need of what was said; texts alone. */
+function kept(names: readonly string[], said: Readonly<Record<string, unknown>>): Details | undefined {
+  if (names.length === 0) return undefined;
+  const found = names.flatMap((name) => {
+    const value = Object.hasOwn(said, name) ? said[name] : undefined;
+    return typeof value === 'string' && value.length <= TOKEN_LIMIT ? [[name, value] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+/** Counted from before the request, so that a slow answer never looks fresher than it is. */
+function expiry(sentAtMs: number, expiresInSeconds: number): Date {
+  const seconds = Math.min(Math.max(Math.floor(expiresInSeconds), 0), TEN_YEARS_IN_SECONDS);
+  return new Date(sentAtMs + seconds * 1000);
+}
