@@ -3,19 +3,21 @@ import { join } from 'node:path';
 import { type Config, ConfigurationError, loadConfig } from './config/config.js';
 import { readEnvironment } from './config/environment.js';
 import { lastWords, PlainError } from './config/plain-error.js';
-import type { KnownProvider } from './config/provider-settings.js';
+import { isMentioned, type KnownProvider } from './config/provider-settings.js';
 
 /** Longer than the longest sign-in (8 s): whoever is on the way in gets in. */
 const STOP_LIMIT_MS = 10_000;
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
-  const { CATALOGUE, withOpenIdProviders } = await import('./providers/catalogue.js');
-  const wanted = loadConfig(environment, CATALOGUE);
+  const { loadProviders, openIdProviders } = await import('./providers/catalogue.js');
+  // Google is the one that the stand-in plays where nobody is configured.
+  const listed = await loadProviders((id) => id === 'google' || isMentioned(environment, id));
+  const wanted = loadConfig(environment, listed);
   const server = await listen(wanted);
   const { port } = server.address() as { port: number };
-  const config = wanted.port === 0 ? loadConfig({ ...environment, PORT: String(port) }, CATALOGUE) : wanted;
-  const catalogue = withOpenIdProviders(config.oidcProviders);
+  const config = wanted.port === 0 ? loadConfig({ ...environment, PORT: String(port) }, listed) : wanted;
+  const catalogue = [...listed, ...openIdProviders(config.oidcProviders)];
 
   // Loaded only now: a wrong setting is told at once, and nothing heavy is read for it.
   const [{ createLog }, { createApp }, { loadExtensions }, { Readiness }] = await Promise.all([

@@ -4,11 +4,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, SETTINGS } from '../src/config/config.js';
 import { OAuthError, type OAuthErrorCode } from '../src/oauth/oauth.errors.js';
-import { CATALOGUE } from '../src/providers/catalogue.js';
+import { loadProviders } from '../src/providers/catalogue.js';
 import { google } from '../src/providers/google.js';
 import { providerPages } from '../src/conformance/provider-pages.js';
 import { ERROR_TEXTS } from '../src/web/error-texts.js';
 
+const CATALOGUE = await loadProviders();
 const readme = readFileSync('README.md', 'utf8');
 const example = readFileSync('.env.example', 'utf8');
 

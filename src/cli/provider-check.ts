@@ -24,7 +24,7 @@ export function addProviderCheck(program: Command): void {
       if (file !== undefined && ids.length !== 1) command.error('error: --fixture is of one provider', { exitCode: 2 });
 
       const [
-        { candidateOf, CHECKED_CATALOGUE },
+        { candidateOf, loadCheckedCatalogue },
         { ConformanceKit },
         { readFixture },
         { failuresOf, report, summary },
@@ -37,12 +37,14 @@ export function addProviderCheck(program: Command): void {
         import('../conformance/throwaway-database.js'),
       ]);
       const [id = ''] = ids;
-      const wanted = all ? CHECKED_CATALOGUE.map((provider) => provider.id) : ids;
-      const candidates = file === undefined ? wanted.map(candidateOf) : [{ id, fixture: readFixture(file) }];
+      const known = await loadCheckedCatalogue();
+      const wanted = all ? known.map((provider) => provider.id) : ids;
+      const candidates =
+        file === undefined ? wanted.map((name) => candidateOf(name, known)) : [{ id, fixture: readFixture(file) }];
       const extensions = file === undefined ? [] : await extensionsOf(id);
 
       await withThrowawayDatabase(async (databaseUrl) => {
-        const catalogue = CHECKED_CATALOGUE.filter((provider) => wanted.includes(provider.id));
+        const catalogue = known.filter((provider) => wanted.includes(provider.id));
         const kit = await ConformanceKit.start({ databaseUrl, catalogue, extensions, candidates });
         const results = [];
         try {

@@ -9,12 +9,12 @@ export function addProviderDocs(program: Command): void {
     .summary('write the pages about the providers')
     .description(`Writes a page for each provider of the catalogue, and their list, into ${FOLDER}.`)
     .action(async () => {
-      const [{ CATALOGUE }, { providerPages }] = await Promise.all([
+      const [{ loadProviders }, { providerPages }] = await Promise.all([
         import('../providers/catalogue.js'),
         import('../conformance/provider-pages.js'),
       ]);
       mkdirSync(FOLDER, { recursive: true });
-      const pages = providerPages(CATALOGUE);
+      const pages = providerPages(await loadProviders());
       for (const { name, text } of pages) writeFileSync(`${FOLDER}/${name}`, text);
       process.stdout.write(`${pages.length} pages in ${FOLDER}\n`);
     });

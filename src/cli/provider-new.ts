@@ -25,11 +25,12 @@ export function addProviderNew(program: Command): void {
         refuse(`"${id}" is not lower case letters, digits and hyphens, 32 at most`);
       }
       if (ROUTES.includes(id)) refuse(`/${id} is an address of Gatehouse itself`);
-      const [{ isTaken, writeNewProvider }, { CHECKED_CATALOGUE }] = await Promise.all([
+      const [{ isTaken, writeNewProvider }, { loadCheckedCatalogue }] = await Promise.all([
         import('../conformance/new-provider.js'),
         import('../conformance/candidates.js'),
       ]);
-      if (isTaken(id) || CHECKED_CATALOGUE.some((provider) => provider.id === id)) refuse(`"${id}" is there already`);
+      const known = await loadCheckedCatalogue();
+      if (isTaken(id) || known.some((provider) => provider.id === id)) refuse(`"${id}" is there already`);
 
       const files = writeNewProvider({ id, label: label ?? capitalised(id), isOpenId: openid === true });
       process.stdout.write(

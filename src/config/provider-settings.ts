@@ -53,6 +53,12 @@ export function settingPrefix(providerId: string): string {
   return providerId.toUpperCase().replaceAll('-', '_');
 }
 
+/** Whether the environment says anything of a provider that makes it exist, be it right or wrong. */
+export function isMentioned(environment: Environment, providerId: string): boolean {
+  const prefix = settingPrefix(providerId);
+  return ['CLIENT_ID', 'CLIENT_SECRET'].some((suffix) => present(environment, `${prefix}_${suffix}`) !== undefined);
+}
+
 /**
  * Reads the settings of one provider.
  *

@@ -1,6 +1,6 @@
 import { PlainError } from '../config/plain-error.js';
 import type { OAuthProvider } from '../oauth/provider.js';
-import { withOpenIdProviders } from '../providers/catalogue.js';
+import { loadProviders, openIdProviders } from '../providers/catalogue.js';
 import { fixtureFile, readFixture } from './fixtures.js';
 import type { Candidate } from './run.js';
 
@@ -8,12 +8,14 @@ import type { Candidate } from './run.js';
 export const ANY_OPENID_PROVIDER = { id: 'openid', label: 'OpenID' };
 
 /** What comes with Gatehouse: the catalogue, and the provider that needs no code. */
-export const CHECKED_CATALOGUE: readonly OAuthProvider[] = withOpenIdProviders([ANY_OPENID_PROVIDER]);
+export async function loadCheckedCatalogue(): Promise<readonly OAuthProvider[]> {
+  return [...(await loadProviders()), ...openIdProviders([ANY_OPENID_PROVIDER])];
+}
 
-/** A provider that came with Gatehouse. @throws PlainError for another one, and for one whose fixture is unusable */
-export function candidateOf(id: string): Candidate {
-  if (!CHECKED_CATALOGUE.some((provider) => provider.id === id)) {
-    const names = CHECKED_CATALOGUE.map((provider) => provider.id).join(', ');
+/** One of these providers. @throws PlainError for another one, and for one whose fixture is unusable */
+export function candidateOf(id: string, catalogue: readonly OAuthProvider[]): Candidate {
+  if (!catalogue.some((provider) => provider.id === id)) {
+    const names = catalogue.map((provider) => provider.id).join(', ');
     throw new PlainError(`There is no provider "${id}". Those there are: ${names}.`);
   }
   return { id, fixture: readFixture(fixtureFile(id)) };

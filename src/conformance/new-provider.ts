@@ -152,26 +152,21 @@ function fixture({ isOpenId }: NewProvider): object {
   };
 }
 
-/** The catalogue with one more: its import, and its place among those that stand in the order of their names. */
+/** The catalogue with one more line, in its place among those that stand in the order of their names. */
 function listed(catalogue: string, { id, isOpenId }: NewProvider): string {
   const name = variable(id);
   const lines = catalogue.split('\n');
-  // Those of the providers stand together, in the order of their names.
-  const isProvider = (line: string | undefined) => /^import \{ \w+ \} from '\.\//.test(line ?? '');
-  const line = `import { ${name} } from ${quoted(`./${id}.js`)};`;
-  let place = lines.findIndex(isProvider);
-  while (isProvider(lines[place]) && (lines[place] ?? '') < line) place += 1;
-  lines.splice(place, 0, line);
-
-  const begin = lines.findIndex((text) => /^\s+\[$/.test(text)) + 1;
-  const end = lines.findIndex((text, index) => index >= begin && /^\s+\]/.test(text));
+  const begin = lines.findIndex((line) => line.startsWith('const CATALOGUE')) + 1;
+  const end = lines.indexOf('};', begin);
   if (begin === 0 || end === -1) throw new PlainError(`${CATALOGUE} has no list that a line could be added to.`);
-  const runs = runsOf(lines.slice(begin, end).map((line) => line.trim().replace(',', '')));
+  const ids = lines.slice(begin, end).map((line) => /^ {2}'?([\w-]+)/.exec(line)?.[1] ?? '');
+  const runs = runsOf(ids);
   // The servers of one's own are the last ones; the ones most people look for stand before the others.
   const run = isOpenId ? runs.at(-1) : [...runs].sort((one, other) => other.names.length - one.names.length)[0];
   if (!run) throw new PlainError(`${CATALOGUE} has an empty list.`);
-  const after = run.names.filter((other) => other < name).length;
-  lines.splice(begin + run.start + after, 0, `    ${name},`);
+  const after = run.names.filter((other) => other < id).length;
+  const key = id === name ? id : quoted(id);
+  lines.splice(begin + run.start + after, 0, `  ${key}: async () => (await import(${quoted(`./${id}.js`)})).${name},`);
   return lines.join('\n');
 }
 

@@ -1,112 +1,72 @@
 import { openIdProvider } from '../oauth/openid-provider.js';
 import type { OAuthProvider } from '../oauth/provider.js';
-import { amazon } from './amazon.js';
-import { apple } from './apple.js';
-import { atlassian } from './atlassian.js';
-import { auth0 } from './auth0.js';
-import { authelia } from './authelia.js';
-import { authentik } from './authentik.js';
-import { bitbucket } from './bitbucket.js';
-import { cognito } from './cognito.js';
-import { digitalocean } from './digitalocean.js';
-import { discord } from './discord.js';
-import { dropbox } from './dropbox.js';
-import { entra } from './entra.js';
-import { facebook } from './facebook.js';
-import { figma } from './figma.js';
-import { github } from './github.js';
-import { gitlab } from './gitlab.js';
-import { google } from './google.js';
-import { heroku } from './heroku.js';
-import { hubspot } from './hubspot.js';
-import { huggingface } from './huggingface.js';
-import { kakao } from './kakao.js';
-import { keycloak } from './keycloak.js';
-import { line } from './line.js';
-import { linkedin } from './linkedin.js';
 import { MARKS } from './marks.js';
-import { microsoft } from './microsoft.js';
-import { naver } from './naver.js';
-import { notion } from './notion.js';
-import { okta } from './okta.js';
-import { openstreetmap } from './openstreetmap.js';
-import { orcid } from './orcid.js';
-import { ory } from './ory.js';
-import { patreon } from './patreon.js';
-import { paypal } from './paypal.js';
-import { reddit } from './reddit.js';
-import { salesforce } from './salesforce.js';
-import { slack } from './slack.js';
-import { spotify } from './spotify.js';
-import { strava } from './strava.js';
-import { tiktok } from './tiktok.js';
-import { twitch } from './twitch.js';
-import { twitter } from './twitter.js';
-import { yahoo } from './yahoo.js';
-import { yandex } from './yandex.js';
-import { zitadel } from './zitadel.js';
-import { zoho } from './zoho.js';
-import { zoom } from './zoom.js';
 
 /**
- * THE LIST: every provider that comes with Gatehouse. One exists in an installation when it is configured there. Its
- * order is the order of the buttons: the ones most people look for first, then by name, then servers of one's own.
+ * THE LIST: every provider that comes with Gatehouse, a line each. One exists in an installation when it is configured
+ * there, and only then is its file read. The order is the order of the buttons: the ones most people look for first,
+ * then by name, then servers of one's own.
  *
  * Left out on purpose: Fitbit (shut down in autumn 2026), Meetup (new applications need a paid account), Nylas (connects
  * mailboxes and identifies nobody), Authentiq (no sign of life).
  */
-export const CATALOGUE: readonly OAuthProvider[] = (
-  [
-    google,
-    apple,
-    microsoft,
-    github,
-    facebook,
-    amazon,
-    atlassian,
-    bitbucket,
-    digitalocean,
-    discord,
-    dropbox,
-    figma,
-    gitlab,
-    heroku,
-    hubspot,
-    huggingface,
-    kakao,
-    line,
-    linkedin,
-    naver,
-    notion,
-    openstreetmap,
-    orcid,
-    patreon,
-    paypal,
-    reddit,
-    salesforce,
-    slack,
-    spotify,
-    strava,
-    tiktok,
-    twitch,
-    twitter,
-    yahoo,
-    yandex,
-    zoho,
-    zoom,
-    auth0,
-    authelia,
-    authentik,
-    cognito,
-    entra,
-    keycloak,
-    okta,
-    ory,
-    zitadel,
-  ] as readonly OAuthProvider[]
-).map((provider) => Object.freeze({ mark: MARKS[provider.id], ...provider }));
+const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {
+  google: async () => (await import('./google.js')).google,
+  apple: async () => (await import('./apple.js')).apple,
+  microsoft: async () => (await import('./microsoft.js')).microsoft,
+  github: async () => (await import('./github.js')).github,
+  facebook: async () => (await import('./facebook.js')).facebook,
+  amazon: async () => (await import('./amazon.js')).amazon,
+  atlassian: async () => (await import('./atlassian.js')).atlassian,
+  bitbucket: async () => (await import('./bitbucket.js')).bitbucket,
+  box: async () => (await import('./box.js')).box,
+  digitalocean: async () => (await import('./digitalocean.js')).digitalocean,
+  discord: async () => (await import('./discord.js')).discord,
+  dropbox: async () => (await import('./dropbox.js')).dropbox,
+  figma: async () => (await import('./figma.js')).figma,
+  gitlab: async () => (await import('./gitlab.js')).gitlab,
+  heroku: async () => (await import('./heroku.js')).heroku,
+  hubspot: async () => (await import('./hubspot.js')).hubspot,
+  huggingface: async () => (await import('./huggingface.js')).huggingface,
+  kakao: async () => (await import('./kakao.js')).kakao,
+  line: async () => (await import('./line.js')).line,
+  linkedin: async () => (await import('./linkedin.js')).linkedin,
+  naver: async () => (await import('./naver.js')).naver,
+  notion: async () => (await import('./notion.js')).notion,
+  openstreetmap: async () => (await import('./openstreetmap.js')).openstreetmap,
+  orcid: async () => (await import('./orcid.js')).orcid,
+  patreon: async () => (await import('./patreon.js')).patreon,
+  paypal: async () => (await import('./paypal.js')).paypal,
+  reddit: async () => (await import('./reddit.js')).reddit,
+  salesforce: async () => (await import('./salesforce.js')).salesforce,
+  slack: async () => (await import('./slack.js')).slack,
+  spotify: async () => (await import('./spotify.js')).spotify,
+  strava: async () => (await import('./strava.js')).strava,
+  tiktok: async () => (await import('./tiktok.js')).tiktok,
+  twitch: async () => (await import('./twitch.js')).twitch,
+  twitter: async () => (await import('./twitter.js')).twitter,
+  yahoo: async () => (await import('./yahoo.js')).yahoo,
+  yandex: async () => (await import('./yandex.js')).yandex,
+  zoho: async () => (await import('./zoho.js')).zoho,
+  zoom: async () => (await import('./zoom.js')).zoom,
+  auth0: async () => (await import('./auth0.js')).auth0,
+  authelia: async () => (await import('./authelia.js')).authelia,
+  authentik: async () => (await import('./authentik.js')).authentik,
+  cognito: async () => (await import('./cognito.js')).cognito,
+  entra: async () => (await import('./entra.js')).entra,
+  keycloak: async () => (await import('./keycloak.js')).keycloak,
+  okta: async () => (await import('./okta.js')).okta,
+  ory: async () => (await import('./ory.js')).ory,
+  zitadel: async () => (await import('./zitadel.js')).zitadel,
+};
 
-/** The list with the providers that need no code: those of OIDC_PROVIDERS. */
-export function withOpenIdProviders(named: readonly { id: string; label: string }[]): readonly OAuthProvider[] {
-  return [...CATALOGUE, ...named.map((facts) => openIdProvider(facts) as OAuthProvider)];
+/** Reads the providers of the list that are wanted, in its order; all of them unless told otherwise. */
+export async function loadProviders(isWanted: (id: string) => boolean = () => true): Promise<readonly OAuthProvider[]> {
+  const wanted = Object.entries(CATALOGUE).filter(([id]) => isWanted(id));
+  return Promise.all(wanted.map(async ([id, load]) => Object.freeze({ mark: MARKS[id], ...(await load()) })));
+}
+
+/** The providers that need no code: those of OIDC_PROVIDERS. */
+export function openIdProviders(named: readonly { id: string; label: string }[]): readonly OAuthProvider[] {
+  return named.map((facts) => openIdProvider(facts) as OAuthProvider);
 }

@@ -6,7 +6,8 @@ import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/config.js';
 import type { Environment } from '../../src/config/environment.js';
-import { CATALOGUE, withOpenIdProviders } from '../../src/providers/catalogue.js';
+import { isMentioned } from '../../src/config/provider-settings.js';
+import { loadProviders, openIdProviders } from '../../src/providers/catalogue.js';
 import { ADA_ACCOUNT, StandInModule, standInSettings } from '../../src/stand-in/stand-in.module.js';
 
 /** The whole application in this process, on a port of its own. */
@@ -31,11 +32,13 @@ export async function startApp(
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(Number(environment.PORT ?? 0), '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
+  const listed = await loadProviders((id) => id === 'google' || isMentioned(environment, id));
   const config = loadConfig(
     { NODE_ENV: 'test', DATABASE_URL: databaseUrl, SECRET_KEYS: TEST_KEYS, ...environment, PORT: String(port) },
-    CATALOGUE,
+    listed,
   );
-  const standIn = CATALOGUE.some((known) => config.provider(known))
+  const catalogue = [...listed, ...openIdProviders(config.oidcProviders)];
+  const standIn = catalogue.some((known) => config.provider(known))
     ? undefined
     : { settings: { google: standInSettings(config) }, module: StandInModule.forRoot(config) };
   const adminAccounts = standIn && config.adminAccounts.length === 0 ? [ADA_ACCOUNT] : config.adminAccounts;
@@ -52,7 +55,7 @@ export async function startApp(
     {
       config: { ...config, adminAccounts },
       databaseUrl,
-      catalogue: withOpenIdProviders(config.oidcProviders),
+      catalogue,
       extensions,
       standIn,
     },
