@@ -62,8 +62,11 @@ const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {
 
 /** Reads the providers of the list that are wanted, in its order; all of them unless told otherwise. */
 export async function loadProviders(isWanted: (id: string) => boolean = () => true): Promise<readonly OAuthProvider[]> {
-  const wanted = Object.entries(CATALOGUE).filter(([id]) => isWanted(id));
-  return Promise.all(wanted.map(async ([id, load]) => Object.freeze({ mark: MARKS[id], ...(await load()) })));
+  const providers: OAuthProvider[] = [];
+  for (const [id, load] of Object.entries(CATALOGUE)) {
+    if (isWanted(id)) providers.push(Object.freeze({ mark: MARKS[id], ...(await load()) }));
+  }
+  return providers;
 }
 
 /** The providers that need no code: those of OIDC_PROVIDERS. */
