@@ -12,8 +12,8 @@ export {
   Roles,
 } from './access/access.decorators.js';
 export type { SignedIn, SignedInSession, SignedInUser } from './access/signed-in.js';
-export { USER_REGISTERED, USER_SIGNED_IN, USER_SIGNED_OUT } from './auth/auth.events.js';
-export type { UserRegistered, UserSignedIn, UserSignedOut } from './auth/auth.events.js';
+export { USER_DELETED, USER_MERGED, USER_REGISTERED, USER_SIGNED_IN, USER_SIGNED_OUT } from './auth/auth.events.js';
+export type { UserDeleted, UserMerged, UserRegistered, UserSignedIn, UserSignedOut } from './auth/auth.events.js';
 export {
   ACCOUNT_LINKED,
   ACCOUNT_RECONNECT_NEEDED,

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AccountApi } from './account.api.js';
+import { AccountDeletion } from './account-deletion.js';
 
 /**
  * account: what a signed-in person sees and does about themselves.
@@ -10,5 +11,5 @@ import { AccountApi } from './account.api.js';
  *
  * Who I am takes no statement of its own: the session guard has read it all.
  */
-@Module({ controllers: [AccountApi] })
+@Module({ controllers: [AccountApi], providers: [AccountDeletion] })
 export class AccountModule {}

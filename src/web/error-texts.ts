@@ -102,6 +102,18 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
     'Somebody with this email address signs in here with another account.',
     'If that is you, sign in the way you used before.',
   ),
+  account_owned_by_other: text(
+    'It belongs to somebody else',
+    'This account is linked to another profile here.',
+    'Nothing was changed. If that profile is yours as well, you can join the two.',
+    'home',
+  ),
+  last_admin: text(
+    'Somebody has to stay',
+    'Without this person nobody could run this site.',
+    'Make somebody else an administrator first.',
+    'home',
+  ),
   reconnect_required: text(
     'Connect again',
     'Your permission to ask the provider has ended, or was never given.',
