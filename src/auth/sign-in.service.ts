@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
+import { deviceOf } from '../access/device.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
@@ -106,6 +107,7 @@ export class SignInService {
             client.userAgent,
             this.#sessionSeconds,
             replacedToken === undefined ? null : tokenHash(replacedToken),
+            deviceOf(client.userAgent) ?? null,
           ],
         );
         if (row) {

@@ -7,7 +7,7 @@ import type { PreparedStatement } from '../database/prepared.js';
  * Parameters shared by all that write: 1 provider, 2 subject, 3 email, 4 email verified, 5 name, 6 picture, 7 scopes,
  * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 session id, 13 ip, 14 state hash, 15 reference,
  * 16 decision, 17 its reasons. Of a sign-in: 18 role admin, 19 session token hash, 20 user agent, 21 session seconds,
- * 22 token hash of the session replaced. Of a link: 18 when it was begun.
+ * 22 token hash of the session replaced, 23 device. Of a link: 18 when it was begun.
  */
 export const READ_FACTS: PreparedStatement = {
   name: 'sign-in-facts',
@@ -31,7 +31,7 @@ const REFRESH_ACCOUNT = `
     RETURNING a.id, a.user_id`;
 
 /** What all endings do once there is an \`account\`: the attempt's outcome, audit. */
-const RECORD = (actions: string) => `
+const RECORD = (actions: string, more = '') => `
   attempt AS (
     UPDATE sign_in_attempts
     SET outcome = 'succeeded', finished_at = now(), user_id = account.user_id, decision = $16, reasons = $17
@@ -40,7 +40,7 @@ const RECORD = (actions: string) => `
   audit AS (
     INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
     SELECT gen_random_uuid(), user_id, action, target || ':' || CASE target WHEN 'user' THEN user_id ELSE id END,
-           jsonb_build_object('provider', $1::text), $13::inet, $15
+           jsonb_build_object('provider', $1::text)${more}, $13::inet, $15
     FROM account, (VALUES ${actions}) AS done (action, target)
   )`;
 
@@ -53,6 +53,11 @@ const BEGIN_SESSION = `
     INSERT INTO sessions (id, token_hash, user_id, account_id, ip, user_agent, expires_at)
     SELECT $12::uuid, $19::bytea, user_id, id, $13::inet, $20::text, now() + make_interval(secs => $21) FROM account
   )`;
+
+/** The kind of browser stays when its session has ended: only so can a later sign-in be told to be from a new one. */
+const WITH_DEVICE = `
+           || CASE action WHEN 'user.signed-in' THEN jsonb_strip_nulls(jsonb_build_object('device', $23::text))
+              ELSE '{}' END`;
 
 const SIGNED_IN = `
   SELECT account.user_id, replaced.id AS replaced_id, replaced.user_id AS replaced_user_id
@@ -70,7 +75,7 @@ export const SIGN_IN: PreparedStatement = {
     WHERE id = $11 AND blocked_at IS NULL RETURNING id
   ),
   account AS (${REFRESH_ACCOUNT}
-  ),${BEGIN_SESSION},${RECORD(`('user.signed-in', 'user')`)}${SIGNED_IN}`,
+  ),${BEGIN_SESSION},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN}`,
 };
 
 /**
@@ -91,7 +96,7 @@ export const REGISTER: PreparedStatement = {
   person AS (
     INSERT INTO users (id, name, email, email_verified, picture_url, role, last_signed_in_at)
     SELECT user_id, $5, $3, $4, $6, CASE WHEN $18 THEN 'admin' ELSE 'user' END, now() FROM account
-  ),${BEGIN_SESSION},${RECORD(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`)}${SIGNED_IN}`,
+  ),${BEGIN_SESSION},${RECORD(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN}`,
 };
 
 /**

@@ -42,6 +42,7 @@ export class Linking1764200000000 implements MigrationInterface {
         ADD COLUMN reasons  text[];
 
       CREATE INDEX audit_entries_actor_id ON audit_entries (actor_id, at DESC);
+      CREATE INDEX audit_entries_target ON audit_entries (target, at DESC);
     `);
   }
 
@@ -49,6 +50,7 @@ export class Linking1764200000000 implements MigrationInterface {
     await runner.query(`
       DROP TABLE pending_links;
       DROP INDEX audit_entries_actor_id;
+      DROP INDEX audit_entries_target;
       ALTER TABLE users DROP COLUMN links_voided_at;
       ALTER TABLE sign_in_attempts DROP COLUMN decision, DROP COLUMN reasons;
     `);
