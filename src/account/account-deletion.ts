@@ -12,11 +12,11 @@ import { UsersService } from '../users/users.service.js';
 
 const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 
-/** The trail keeps what was done, under an id that leads to nobody any more, and not from where. */
-const PSEUDONYMISE = `UPDATE audit_entries SET ip = NULL WHERE actor_id = $1 OR target = 'user:' || $1`;
+/** The trail keeps what was done, under an id that leads to nobody any more, and neither from where nor with what. */
+const PSEUDONYMISE = `UPDATE audit_entries SET ip = NULL, data = data - 'device' WHERE actor_id = $1::uuid OR target = 'user:' || $1::uuid`;
 const AUDIT = `
   INSERT INTO audit_entries (id, actor_id, action, target, reference)
-  VALUES (gen_random_uuid(), $1, 'user.deleted', 'user:' || $1, $2)`;
+  VALUES (gen_random_uuid(), $1::uuid, 'user.deleted', 'user:' || $1::uuid, $2)`;
 
 /** The end of a person here: everything that is about them goes, and the grants they gave are taken back. */
 @Injectable()
