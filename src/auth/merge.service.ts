@@ -18,7 +18,7 @@ export interface MergePreview {
   readonly accounts: readonly Pick<OAuthAccount, 'id' | 'provider' | 'email' | 'name'>[];
   readonly sessions: number;
   /** Told apart from the account that was proven, the rest of what the other one is. */
-  readonly other: Pick<User, 'name' | 'email' | 'createdAt' | 'role'>;
+  readonly other: Pick<User, 'name' | 'email' | 'emailVerified' | 'createdAt' | 'role'>;
 }
 
 const ENDED = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
