@@ -55,3 +55,4 @@ export type {
 export { GoogleGuard } from './providers/google.guard.js';
 export { SESSION_ENDED } from './sessions/sessions.events.js';
 export type { SessionEnded } from './sessions/sessions.events.js';
+export { UsersService } from './users/users.service.js';
