@@ -12,8 +12,8 @@ export {
   Roles,
 } from './access/access.decorators.js';
 export type { SignedIn, SignedInSession, SignedInUser } from './access/signed-in.js';
-export { USER_REGISTERED, USER_SIGNED_IN, USER_SIGNED_OUT } from './auth/auth.events.js';
-export type { UserRegistered, UserSignedIn, UserSignedOut } from './auth/auth.events.js';
+export { USER_DELETED, USER_MERGED, USER_REGISTERED, USER_SIGNED_IN, USER_SIGNED_OUT } from './auth/auth.events.js';
+export type { UserDeleted, UserMerged, UserRegistered, UserSignedIn, UserSignedOut } from './auth/auth.events.js';
 export {
   ACCOUNT_LINKED,
   ACCOUNT_RECONNECT_NEEDED,
@@ -55,3 +55,4 @@ export type {
 export { GoogleGuard } from './providers/google.guard.js';
 export { SESSION_ENDED } from './sessions/sessions.events.js';
 export type { SessionEnded } from './sessions/sessions.events.js';
+export { UsersService } from './users/users.service.js';

@@ -10,7 +10,8 @@ const LEVELS = [
   ['crypto', 'database', 'events', 'access'],
   ['oauth', 'users'],
   ['providers', 'oauth-accounts', 'sessions', 'audit'],
-  ['auth', 'account'],
+  ['auth'],
+  ['account'],
   ['stand-in', 'web', 'ops'],
   // Files beside the rooms put them together.
   [''],

@@ -1,26 +1,22 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Module } from '@nestjs/common';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { RequireScopes } from '../src/gatehouse.js';
 import { PEOPLE } from '../src/stand-in/people.js';
 import { startApp, type TestApp } from './support/app.js';
 import { describeInBrowser, launchChromium } from './support/chromium.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { isFitForEveryone, photograph, tabTo } from './support/looks.js';
 import { choose, heading, me, signIn, signOut, text } from './support/pages.js';
+import { Visitors } from './support/visitors.js';
 
 const SCREENSHOTS = new URL('screenshots/', import.meta.url);
 /** `PICTURES=1 npm test -- test/browser` takes the pictures of the documentation anew. */
 const TAKES_PICTURES = process.env.PICTURES === '1';
 const PICTURES = new URL('../docs/pictures/', import.meta.url);
-
-const SCHEMES = ['light', 'dark'] as const;
-/** A desk, a phone, and the narrowest that WCAG 1.4.10 asks for (1280 at 400 %). */
-const WIDTHS = [1280, 375, 320] as const;
-const HEIGHT = 800;
 
 const ADA = 'Ada Lovelace';
 const AUGUSTA = 'Augusta King';
@@ -28,48 +24,15 @@ const NO = 'No, do not sign in';
 
 let database: TestDatabase;
 let app: TestApp;
-let browser: Browser;
 let otherSite: Server;
-let axe: string;
 
 /** How to stop what has been started, so that a browser that does not start leaves no test run hanging. */
 const started: (() => unknown)[] = [];
 
-/** What the browsers of the running test complained about. */
-let watches: Watch[] = [];
-
-interface Watch {
-  readonly context: BrowserContext;
-  readonly complaints: { text: string; url: string }[];
-  /** Pages that came with an error status: the browser says so in its console, rightly. */
-  readonly refusals: Set<string>;
-}
+let visitors: Visitors;
 
 /** A person at a browser of their own. Whatever it complains about fails the test. */
-async function visitor(options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: HEIGHT }, ...options, baseURL: app.url });
-  const watch: Watch = { context, complaints: [], refusals: new Set() };
-  watches.push(watch);
-  context.on('console', (message) => {
-    if (message.type() === 'error') watch.complaints.push({ text: message.text(), url: message.location().url });
-  });
-  context.on('weberror', (error) => watch.complaints.push({ text: error.error().message, url: '' }));
-  context.on('requestfailed', (request) => {
-    const text = request.failure()?.errorText ?? 'failed';
-    // Not a failure: the person went on before the icon had come.
-    if (text !== 'net::ERR_ABORTED') watch.complaints.push({ text, url: request.url() });
-  });
-  context.on('response', (response) => {
-    if (response.request().isNavigationRequest() && response.status() >= 400) watch.refusals.add(response.url());
-  });
-  return context.newPage();
-}
-
-function complaints(): { text: string; url: string }[] {
-  return watches.flatMap(({ complaints, refusals }) =>
-    complaints.filter(({ text, url }) => !(text.startsWith('Failed to load resource') && refusals.has(url))),
-  );
-}
+const visitor = (options: BrowserContextOptions = {}) => visitors.visitor(options);
 
 /** Follows a link that stands on a site of somebody else. */
 async function comeFromAnotherSite(page: Page, path: string): Promise<void> {
@@ -124,7 +87,7 @@ const WAYS: [name: string, title: string, go: (page: Page) => Promise<unknown>][
 
 describeInBrowser('in a browser', () => {
   beforeAll(async () => {
-    browser = await launchChromium();
+    const browser = await launchChromium();
     started.push(() => browser.close());
     database = await createDatabase();
     started.push(() => database.drop());
@@ -135,7 +98,7 @@ describeInBrowser('in a browser', () => {
     };
     app = await startApp(database.url, settings, [CalendarModule]);
     started.push(() => app.close());
-    axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    visitors = new Visitors(browser, app.url);
     otherSite = createServer(({ url = '' }, response) => {
       const to = new URL(url, 'http://other').searchParams.get('to') ?? '';
       response.end(`<!doctype html><title>Another site</title><link rel=icon href=data:,><a href="${to}">Go there</a>`);
@@ -146,10 +109,7 @@ describeInBrowser('in a browser', () => {
   });
 
   afterEach(async () => {
-    const heard = complaints();
-    await Promise.all(watches.map(({ context }) => context.close()));
-    watches = [];
-    expect(heard).toEqual([]);
+    expect(await visitors.leave()).toEqual([]);
   });
 
   afterAll(async () => {
@@ -174,10 +134,10 @@ describeInBrowser('in a browser', () => {
       await isRefusedAsAugusta(page);
       expect(await text(page)).toContain('email_in_use');
       expect(await me(page)).toBe(401);
-      await page.getByRole('link', { name: 'Sign in', exact: true }).click();
       await page.getByRole('link', { name: 'Sign in with Google' }).click();
       await choose(page, ADA);
-      expect(await heading(page)).toBe(`Welcome, ${ADA}`);
+      expect(await heading(page)).toBe('Link this account?');
+      expect(await me(page)).toMatchObject({ name: ADA });
     });
 
     it('is the same user after signing out and in again', async () => {
@@ -344,20 +304,7 @@ describeInBrowser('in a browser', () => {
       const page = await visitor({ bypassCSP: true, reducedMotion: 'reduce' });
       await go(page);
       await page.getByRole('heading', { level: 1 }).waitFor();
-      await page.evaluate(axe);
-      for (const colorScheme of SCHEMES) {
-        for (const width of WIDTHS) {
-          await page.emulateMedia({ colorScheme });
-          await page.setViewportSize({ width, height: HEIGHT });
-          const look = `${colorScheme}-${width}`;
-          await photograph(page, new URL(`${name}-${look}.png`, SCREENSHOTS), true);
-          expect({ look, violations: await axeViolations(page), cutOff: await cutOff(page) }).toEqual({
-            look,
-            violations: [],
-            cutOff: [],
-          });
-        }
-      }
+      await isFitForEveryone(page, new URL(name, SCREENSHOTS));
     });
 
     it('is watched: the console tells of what a policy forbids', async () => {
@@ -366,9 +313,9 @@ describeInBrowser('in a browser', () => {
       await page.evaluate(`document.body.setAttribute('style', 'color: red')`);
       await page.evaluate(`document.body.append(Object.assign(document.createElement('img'), { src: 'https://a.invalid/' }))`); // prettier-ignore
       await page.waitForTimeout(200);
-      const heard = complaints().map(({ text }) => text);
+      const heard = visitors.complaints().map(({ text }) => text);
       expect(heard.filter((text) => text.includes('Content Security Policy'))).toHaveLength(2);
-      watches[0]!.complaints.length = 0;
+      visitors.forgive();
     });
   });
 
@@ -393,49 +340,3 @@ describeInBrowser('in a browser', () => {
     });
   }
 });
-
-async function photograph(page: Page, file: URL, fullPage = false): Promise<void> {
-  await page.screenshot({ path: file.pathname, fullPage, animations: 'disabled' });
-}
-
-/** Presses Tab until the focus is on the control of that name; at every stop the focus must be seen. */
-async function tabTo(page: Page, name: RegExp): Promise<void> {
-  for (let stops = 0; stops < 20; stops++) {
-    await page.keyboard.press('Tab');
-    const focused = await page.evaluate<Record<string, unknown> & { name: string }>(`(() => {
-      const element = document.activeElement;
-      const style = getComputedStyle(element);
-      const { left, top, right, bottom } = element.getBoundingClientRect();
-      return {
-        name: element.innerText.trim(),
-        focusVisible: element.matches(':focus-visible'),
-        outlined: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
-        clipped: style.clipPath !== 'none',
-        onScreen: left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight,
-      };
-    })()`);
-    expect(focused).toMatchObject({ focusVisible: true, outlined: true, clipped: false, onScreen: true });
-    if (name.test(focused.name)) return;
-  }
-  throw new Error(`Tab does not reach ${name.source}`);
-}
-
-/** @returns what axe-core finds, of any impact, best practices included */
-async function axeViolations(page: Page): Promise<unknown[]> {
-  return page.evaluate(`axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => {
-    return { id, impact, nodes: nodes.map(({ html, failureSummary }) => html + ' ' + failureSummary) };
-  }))`);
-}
-
-/** @returns what reaches beyond the sides of the window; the body clips, so the scroll width alone tells nothing */
-async function cutOff(page: Page): Promise<string[]> {
-  return page.evaluate(`(() => {
-    const width = document.documentElement.clientWidth;
-    const wide = [...document.body.querySelectorAll('*')].filter((element) => {
-      const { left, right } = element.getBoundingClientRect();
-      return element instanceof HTMLElement && (left < 0 || right > width + 0.5 || element.scrollWidth > Math.max(element.clientWidth, element.offsetWidth));
-    });
-    const scrolls = document.documentElement.scrollWidth > width ? ['the page'] : [];
-    return [...scrolls, ...wide.map((element) => element.outerHTML.slice(0, 120))];
-  })()`);
-}

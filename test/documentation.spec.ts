@@ -126,8 +126,12 @@ describe('the routes of the README', () => {
   function routesInSource(): string[] {
     const files = readdirSync('src', { recursive: true, encoding: 'utf8' });
     const ours = files.filter((file) => /\.(controller|api)\.ts$/.test(file) && !file.startsWith('stand-in/'));
-    return ours.flatMap((file) => {
-      const text = readFileSync(join('src', file), 'utf8');
+    const controllers = ours.flatMap((file) =>
+      readFileSync(join('src', file), 'utf8')
+        .split(/(?=@Controller\()/)
+        .slice(1),
+    );
+    return controllers.flatMap((text) => {
       const room = pathIn(/@Controller\((.*)\)/.exec(text)?.[1]);
       return [...text.matchAll(/@(Get|Post|Put|Patch|Delete)\((.*)\)$/gm)].map(
         ([, method = '', inside]) => `${method.toUpperCase()} ${`${room}${pathIn(inside)}` || '/'}`,

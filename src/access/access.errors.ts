@@ -27,6 +27,17 @@ export class AccessError extends Error {
   }
 }
 
+/** An id that is nobody's, or not theirs who asks: both look the same, so that nobody learns what exists. */
+export class UnknownIdError extends Error {
+  override readonly name = 'UnknownIdError';
+  readonly code = 'not_found';
+  readonly status = 404;
+
+  constructor() {
+    super('no such id for this person');
+  }
+}
+
 /** A path that exists, asked in a way it does not have. */
 export class MethodNotAllowedError extends Error {
   override readonly name = 'MethodNotAllowedError';

@@ -24,7 +24,9 @@ export class AuthController {
   @OptionalSession()
   chooser(@Query('returnTo') wanted: unknown, @Req() request: Request, @Res() response: Response): void {
     const returnTo = returnToPath(wanted, this.registry.baseUrl, this.registry.signInRoutes);
-    if (request.signedIn) return response.redirect(303, returnTo);
+    // Where a recent sign-in is asked for and the way they came is gone, they choose another one.
+    const provider = request.signedIn?.session.provider ?? '';
+    if (this.registry.has(provider)) return response.redirect(303, returnTo);
     response.render('login', { title: 'Sign in', ...signInLinks(this.registry, returnTo) });
   }
 

@@ -13,6 +13,21 @@ export interface UserSignedIn {
 
 export type UserRegistered = UserSignedIn;
 
+export const USER_DELETED = 'user.deleted';
+
+export interface UserDeleted {
+  readonly userId: string;
+}
+
+export const USER_MERGED = 'user.merged';
+
+/** Two people here were one: `mergedUserId` is gone, its accounts are those of `userId` now. */
+export interface UserMerged {
+  readonly userId: string;
+  readonly mergedUserId: string;
+  readonly accountIds: readonly string[];
+}
+
 export interface UserSignedOut {
   readonly userId: string;
   readonly sessionId: string;

@@ -1,10 +1,12 @@
-import type { ProviderProfile } from '../oauth/provider.js';
+import type { DescribedProfile } from '../oauth/provider.js';
 
 /** What is known when somebody proves to be a person at a provider. */
 export interface Facts {
-  readonly profile: ProviderProfile;
-  /** The account with this (provider, subject), if there is one. */
-  readonly account: { readonly userBlocked: boolean } | undefined;
+  /** To come in, or to add a way in to who they are here already. */
+  readonly intent: 'sign_in' | 'link';
+  readonly profile: DescribedProfile;
+  /** The person here whose account this (provider, subject) is, if there is one. */
+  readonly owner: { readonly isBlocked: boolean; readonly isSelf: boolean } | undefined;
   /** Somebody here has this address, and it is verified. */
   readonly emailTaken: boolean;
   readonly signUp: 'open' | 'closed';
@@ -12,10 +14,13 @@ export interface Facts {
   readonly allowedEmailDomains: readonly string[];
 }
 
-export type Refusal = 'user_blocked' | 'email_domain_not_allowed' | 'email_in_use' | 'sign_up_closed';
+export type Refusal =
+  'user_blocked' | 'email_domain_not_allowed' | 'email_in_use' | 'sign_up_closed' | 'account_owned_by_other';
 
-export type Decision =
-  { readonly kind: 'sign_in' } | { readonly kind: 'register' } | { readonly kind: 'refuse'; readonly code: Refusal };
+/** What follows, and why: the reasons stand in the attempt's record, in the order in which they were found. */
+export type Decision = { readonly because: readonly string[] } & (
+  { readonly kind: 'sign_in' | 'register' | 'link' | 'reconnect' } | { readonly kind: 'refuse'; readonly code: Refusal }
+);
 
 /**
  * What a proven identity means for our users. Pure: everything it looks at is in the facts.
@@ -23,21 +28,36 @@ export type Decision =
  * The identity is (provider, subject) alone. An address never links: it only tells whether somebody else is here
  * under it already, and only when the provider vouches for it (Sudhodanan and Paverd, 2022: pre-hijacked accounts).
  */
-export function decide({ profile, account, emailTaken, signUp, allowedEmailDomains }: Facts): Decision {
-  if (account?.userBlocked) return refuse('user_blocked');
-  if (allowedEmailDomains.length > 0 && !isAllowed(profile, allowedEmailDomains)) {
+export function decide(facts: Facts): Decision {
+  const { intent, profile, owner, emailTaken, signUp, allowedEmailDomains } = facts;
+  const because: string[] = [];
+  const end = (kind: 'sign_in' | 'register' | 'link' | 'reconnect'): Decision => ({ kind, because });
+  const refuse = (code: Refusal): Decision => ({ kind: 'refuse', code, because });
+  const holds = (reason: string, isSo: boolean): boolean => {
+    if (isSo) because.push(reason);
+    return isSo;
+  };
+
+  if (intent === 'sign_in' && holds('the person is blocked', owner?.isBlocked === true)) return refuse('user_blocked');
+  if (holds('its address is not of an allowed domain', !isAllowed(profile, allowedEmailDomains))) {
     return refuse('email_domain_not_allowed');
   }
-  if (account) return { kind: 'sign_in' };
-  if (emailTaken && profile.emailVerified) return refuse('email_in_use');
-  if (signUp === 'closed') return refuse('sign_up_closed');
-  return { kind: 'register' };
+  if (intent === 'link') {
+    if (holds('the account is their own already', owner?.isSelf === true)) return end('reconnect');
+    if (holds('the account is of somebody else', owner !== undefined)) return refuse('account_owned_by_other');
+    because.push('the account is new');
+    return end('link');
+  }
+  if (holds('the account is known', owner !== undefined)) return end('sign_in');
+  because.push('the account is new');
+  if (holds('its address is verified and of somebody else', emailTaken && profile.emailVerified === true)) {
+    return refuse('email_in_use');
+  }
+  if (holds('new people may not sign up', signUp === 'closed')) return refuse('sign_up_closed');
+  return end('register');
 }
 
-function refuse(code: Refusal): Decision {
-  return { kind: 'refuse', code };
-}
-
-function isAllowed({ email, emailVerified }: ProviderProfile, domains: readonly string[]): boolean {
-  return emailVerified && domains.includes(email?.split('@')[1]?.toLowerCase() ?? '');
+function isAllowed({ email, emailVerified }: DescribedProfile, domains: readonly string[]): boolean {
+  if (domains.length === 0) return true;
+  return emailVerified === true && domains.includes(email?.split('@')[1]?.toLowerCase() ?? '');
 }

@@ -1,34 +1,62 @@
 import { Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { AccessError } from '../access/access.errors.js';
 import { clientOf } from '../access/client.js';
 import { type Authorization, AuthorizationHandler } from '../oauth/authorization-handler.js';
+import type { LinkingPerson } from '../oauth/sign-in-attempt.js';
 import { SessionCookie } from '../sessions/session-cookie.js';
 import { SessionsService } from '../sessions/sessions.service.js';
+import { SignInRefusedError } from './auth.errors.js';
+import { LinkService } from './link.service.js';
+import { PendingLinkCookie } from './pending-link-cookie.js';
 import { SignInService } from './sign-in.service.js';
 
-/** Between the flow and the sign-in: takes what it needs from the request, sets the cookie once all is stored. */
+/** Between the flow and what comes of it: takes what it needs from the request, sets cookies once all is stored. */
 @Injectable()
 export class SignInHandler extends AuthorizationHandler {
   constructor(
     private readonly signIn: SignInService,
+    private readonly link: LinkService,
     private readonly cookie: SessionCookie,
+    private readonly pendingCookie: PendingLinkCookie,
     private readonly sessions: SessionsService,
   ) {
     super();
   }
 
   override async complete(authorization: Authorization, request: Request, response: Response): Promise<string> {
-    const { path, sessionToken } = await this.signIn.complete(
-      authorization,
-      clientOf(request),
-      this.cookie.read(request),
-    );
-    if (sessionToken !== undefined) this.cookie.write(response, sessionToken);
-    return path;
+    const { linksFor } = authorization.attempt;
+    try {
+      return linksFor
+        ? await this.#link(authorization, linksFor, request)
+        : await this.#signIn(authorization, request, response);
+    } catch (error) {
+      if (error instanceof SignInRefusedError && error.pendingToken !== undefined) {
+        this.pendingCookie.write(response, error.pendingToken);
+      }
+      throw error;
+    }
   }
 
   override async isSignedIn(request: Request): Promise<boolean> {
     const token = this.cookie.read(request);
     return token !== undefined && (await this.sessions.read(token)) !== undefined;
+  }
+
+  async #signIn(authorization: Authorization, request: Request, response: Response): Promise<string> {
+    const replaced = this.cookie.read(request);
+    const { path, sessionToken } = await this.signIn.complete(authorization, clientOf(request), replaced);
+    if (sessionToken !== undefined) this.cookie.write(response, sessionToken);
+    return path;
+  }
+
+  /** A link is for who began it: another person in this browser by now gets nothing, and loses nothing. */
+  async #link(authorization: Authorization, person: LinkingPerson, request: Request): Promise<string> {
+    const token = this.cookie.read(request);
+    const current = token === undefined ? undefined : await this.sessions.read(token);
+    if (current && current.user.id !== person.userId) throw AccessError.forbidden();
+    // A callback that comes as another site's form carries no session; the session the link was begun in must live.
+    if (!current && request.method !== 'POST') throw AccessError.notSignedIn();
+    return this.link.complete(authorization, person, clientOf(request));
   }
 }

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
+import { deviceOf } from '../access/device.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
@@ -9,32 +10,21 @@ import { CONFLICT_RETRIES, pauseBeforeRetry } from '../database/conflicts.js';
 import { isTransientConflict, uniqueViolation } from '../database/database.errors.js';
 import { runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
-import { Gate } from '../events/gate.js';
 import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
 import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import { AttemptsService } from '../oauth/attempts.service.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
-import { OAUTH_AUTHORIZED, type OAuthAuthorized, readVerdict } from '../oauth/oauth.events.js';
-import { OAuthError } from '../oauth/oauth.errors.js';
-import type { TokenSet } from '../oauth/provider.js';
-import { ProviderRegistry } from '../oauth/provider.registry.js';
-import { returnToPath } from '../oauth/return-to.js';
 import { SESSION_ENDED, type SessionEnded } from '../sessions/sessions.events.js';
 import { USER_REGISTERED, USER_SIGNED_IN, type UserSignedIn } from './auth.events.js';
 import { SignInRefusedError } from './auth.errors.js';
-import { decide } from './linking-policy.js';
-import { READ_FACTS, REGISTER, SIGN_IN } from './sign-in.statements.js';
+import { AuthorizedHook } from './authorized-hook.js';
+import { type Known, KnownFacts } from './known-facts.js';
+import { PendingLinks } from './pending-links.service.js';
+import { REGISTER, SIGN_IN } from './sign-in.statements.js';
+import { keepRefreshToken, storedValues } from './stored-values.js';
 
 /** Facts may change between reading and writing; each round reads them again. More rounds than that is no accident. */
-const ROUNDS = 1 + CONFLICT_RETRIES;
-
-interface FactsRow {
-  account_id: string | null;
-  user_id: string | null;
-  sealed_tokens: string | null;
-  user_blocked: boolean;
-  email_taken: boolean;
-}
+export const ROUNDS = 1 + CONFLICT_RETRIES;
 
 /** Where the person goes, and the token of the new session; none when a listener sent them elsewhere. */
 export interface SignInResult {
@@ -56,10 +46,11 @@ export class SignInService {
   constructor(
     private readonly dataSource: DataSource,
     @Inject(CONFIG) private readonly config: Config,
-    private readonly gate: Gate,
+    private readonly hook: AuthorizedHook,
+    private readonly facts: KnownFacts,
     private readonly vault: TokenVault,
+    private readonly pendingLinks: PendingLinks,
     private readonly announcer: Announcer,
-    private readonly registry: ProviderRegistry,
     private readonly attempts: AttemptsService,
   ) {
     this.#sessionSeconds = config.sessionAbsoluteDays * 24 * 3600;
@@ -70,7 +61,7 @@ export class SignInService {
    * @throws OAuthError `sign_in_refused`, SignInRefusedError
    */
   async complete(authorization: Authorization, client: Client, replacedToken?: string): Promise<SignInResult> {
-    const elsewhere = await this.#ask(authorization, client);
+    const elsewhere = await this.hook.ask(authorization, client);
     if (elsewhere !== undefined) {
       await this.attempts.recordFailure(authorization.attempt, { code: 'sign_in_refused', step: 'gate' });
       return { path: elsewhere };
@@ -82,35 +73,6 @@ export class SignInService {
     return { path: authorization.attempt.returnTo, sessionToken };
   }
 
-  /** @returns the path a listener sends the person to instead of signing in */
-  async #ask({ attempt, ...proven }: Authorization, { reference }: Client): Promise<string | undefined> {
-    const { intent, returnTo, startedAtMs } = attempt;
-    const question: OAuthAuthorized = {
-      ...proven,
-      // Copies: a listener decides who gets in, not what is stored.
-      profile: { ...proven.profile },
-      tokens: { ...proven.tokens, scopes: [...proven.tokens.scopes] },
-      attempt: { intent, returnTo, startedAt: new Date(startedAtMs), reference },
-    };
-    let verdict;
-    try {
-      verdict = await this.gate.ask(OAUTH_AUTHORIZED, question, readVerdict);
-    } catch (cause) {
-      if (cause instanceof OAuthError) throw cause;
-      const reason = cause instanceof Error ? cause.message : 'a listener failed';
-      this.#logger.error({ event: 'oauth.authorized refused', provider: proven.provider, reason, reference });
-      throw new OAuthError('sign_in_refused', 'gate', reason, { cause });
-    }
-    if (verdict?.kind === 'refuse') {
-      throw new OAuthError('sign_in_refused', 'gate', 'a listener said no', {
-        publicReason: verdict.reason.trim() || undefined,
-      });
-    }
-    return verdict?.kind === 'redirect'
-      ? returnToPath(verdict.path, this.config.baseUrl, this.registry.signInRoutes)
-      : undefined;
-  }
-
   async #write(
     authorization: Authorization,
     client: Client,
@@ -119,44 +81,33 @@ export class SignInService {
   ): Promise<Written> {
     const { provider, profile, tokens, attempt } = authorization;
     for (let round = 1; ; round++) {
-      const values = [provider, profile.subject, profile.email ?? null];
-      const [facts] = await runPrepared<FactsRow>(this.dataSource, READ_FACTS, values);
-      if (!facts) throw new TypeError('the facts always are one row');
-      const decision = decide({
-        profile,
-        account: facts.account_id === null ? undefined : { userBlocked: facts.user_blocked },
-        emailTaken: facts.email_taken,
-        signUp: this.config.signUp,
-        allowedEmailDomains: this.config.allowedEmailDomains,
-      });
-      if (decision.kind === 'refuse') throw new SignInRefusedError(decision.code);
+      const known = await this.facts.read(authorization);
+      const { decision } = known;
+      if (decision.kind === 'refuse') throw await this.#refused(authorization, known);
 
-      const account = { id: facts.account_id ?? uuidV7(), userId: facts.user_id ?? uuidV7() };
-      const kept = keepRefreshToken(tokens, this.vault.open(placeOf(account), facts.sealed_tokens));
+      const account = { id: known.account?.id ?? uuidV7(), userId: known.account?.userId ?? uuidV7() };
+      const kept = keepRefreshToken(tokens, this.vault.open(placeOf(account), known.account?.sealedTokens ?? null));
       const sessionId = uuidV7();
       try {
         const [row] = await runPrepared<{ replaced_id: string | null; replaced_user_id: string | null }>(
           this.dataSource,
           decision.kind === 'register' ? REGISTER : SIGN_IN,
           [
-            ...values,
-            profile.emailVerified,
-            profile.name ?? null,
-            profile.pictureUrl ?? null,
-            kept.scopes,
-            this.vault.seal(placeOf(account), kept),
-            kept.expiresAt ?? null,
+            ...storedValues({ provider, profile }, kept, this.vault.seal(placeOf(account), kept)),
             account.id,
             account.userId,
-            this.config.adminAccounts.includes(`${provider}:${profile.subject}`),
             sessionId,
-            tokenHash(sessionToken),
             client.ip,
-            client.userAgent,
-            this.#sessionSeconds,
             tokenHash(attempt.state),
             client.reference,
+            decision.kind,
+            decision.because,
+            this.config.adminAccounts.includes(`${provider}:${profile.subject}`),
+            tokenHash(sessionToken),
+            client.userAgent,
+            this.#sessionSeconds,
             replacedToken === undefined ? null : tokenHash(replacedToken),
+            deviceOf(client.userAgent) ?? null,
           ],
         );
         if (row) {
@@ -184,6 +135,14 @@ export class SignInService {
     }
   }
 
+  /** Whoever has an address of somebody here may be that person: what they have proven is kept until they say so. */
+  async #refused(authorization: Authorization, { decision, emailOwnerId }: Known): Promise<SignInRefusedError> {
+    if (decision.kind !== 'refuse') throw new TypeError('the policy did not refuse');
+    const { code, because } = decision;
+    if (code !== 'email_in_use' || emailOwnerId === null) return new SignInRefusedError(code, because);
+    return new SignInRefusedError(code, because, await this.pendingLinks.keepLink(authorization, emailOwnerId));
+  }
+
   #announce({ registered, replaced, ...signedIn }: Written): void {
     const { userId, accountId, provider } = signedIn;
     this.#logger.log({ event: 'signed in', registered, ...signedIn });
@@ -194,9 +153,4 @@ export class SignInService {
     }
     this.announcer.announce(USER_SIGNED_IN, signedIn);
   }
-}
-
-/** Google repeats the refresh token only after a new consent. Absent means "keep the old one", not "revoked". */
-function keepRefreshToken(tokens: TokenSet, stored: TokenSet | undefined): TokenSet {
-  return { ...tokens, refreshToken: tokens.refreshToken ?? stored?.refreshToken };
 }

@@ -1,42 +1,65 @@
 import type { PreparedStatement } from '../database/prepared.js';
 
 /**
- * A sign-in is two statements after its attempt was used: read the facts, make it so. Each of the two writing ones
+ * A sign-in is two statements after its attempt was used: read the facts, make it so. Each of the writing ones
  * is a transaction of its own, so that everything below is stored together or not at all.
  *
- * Parameters shared by both: 1 provider, 2 subject, 3 email, 4 email verified, 5 name, 6 picture, 7 scopes,
- * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 role admin, 13 session id, 14 session token
- * hash, 15 ip, 16 user agent, 17 session seconds, 18 state hash, 19 reference, 20 token hash of the session replaced.
+ * Parameters shared by all that write: 1 provider, 2 subject, 3 email, 4 email verified, 5 name, 6 picture, 7 scopes,
+ * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 session id, 13 ip, 14 state hash, 15 reference,
+ * 16 decision, 17 its reasons. Of a sign-in: 18 role admin, 19 session token hash, 20 user agent, 21 session seconds,
+ * 22 token hash of the session replaced, 23 device. Of a link: 18 when it was begun.
  */
 export const READ_FACTS: PreparedStatement = {
   name: 'sign-in-facts',
   text: `
     SELECT a.id AS account_id, a.user_id, a.sealed_tokens, u.blocked_at IS NOT NULL AS user_blocked,
-           EXISTS (SELECT FROM users WHERE email_verified AND lower(email) = lower($3)) AS email_taken
+           (SELECT id FROM users WHERE email_verified AND lower(email) = lower($3)) AS email_owner_id
     FROM (SELECT) AS once
     LEFT JOIN oauth_accounts a ON a.provider = $1 AND a.subject = $2
     LEFT JOIN users u ON u.id = a.user_id`,
 };
 
-/** What both endings do once there is an \`account\`: session, attempt's outcome, audit. */
-const COMPLETE = (actions: string) => `
-  replaced AS (
-    DELETE FROM sessions USING account WHERE token_hash = $20 RETURNING sessions.id, sessions.user_id
-  ),
-  session AS (
-    INSERT INTO sessions (id, token_hash, user_id, account_id, ip, user_agent, expires_at)
-    SELECT $13::uuid, $14::bytea, user_id, id, $15::inet, $16::text, now() + make_interval(secs => $17) FROM account
-  ),
+/** What a person at a provider has of ours, from the newest answer; a link that was broken is whole again. */
+const REFRESH_ACCOUNT = `
+    UPDATE oauth_accounts a
+    SET email = $3, email_verified = $4, name = $5, picture_url = $6, scopes = $7, sealed_tokens = $8,
+        tokens_version = tokens_version + 1, access_token_expires_at = $9, last_used_at = now(),
+        health = 'connected', health_reason = NULL, refresh_locked_until = NULL, refresh_retry_at = NULL,
+        health_since = CASE health WHEN 'connected' THEN health_since ELSE now() END
+    FROM person
+    WHERE a.id = $10 AND a.user_id = person.id AND a.provider = $1 AND a.subject = $2
+    RETURNING a.id, a.user_id`;
+
+/** What all endings do once there is an \`account\`: the attempt's outcome, audit. */
+const RECORD = (actions: string, more = '') => `
   attempt AS (
-    UPDATE sign_in_attempts SET outcome = 'succeeded', finished_at = now(), user_id = account.user_id
-    FROM account WHERE state_hash = $18
+    UPDATE sign_in_attempts
+    SET outcome = 'succeeded', finished_at = now(), user_id = account.user_id, decision = $16, reasons = $17
+    FROM account WHERE state_hash = $14
   ),
   audit AS (
     INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
     SELECT gen_random_uuid(), user_id, action, target || ':' || CASE target WHEN 'user' THEN user_id ELSE id END,
-           jsonb_build_object('provider', $1::text), $15::inet, $19
+           jsonb_build_object('provider', $1::text)${more}, $13::inet, $15
     FROM account, (VALUES ${actions}) AS done (action, target)
-  )
+  )`;
+
+/** The session that a sign-in begins, in place of the one this browser had. */
+const BEGIN_SESSION = `
+  replaced AS (
+    DELETE FROM sessions USING account WHERE token_hash = $22 RETURNING sessions.id, sessions.user_id
+  ),
+  session AS (
+    INSERT INTO sessions (id, token_hash, user_id, account_id, ip, user_agent, expires_at)
+    SELECT $12::uuid, $19::bytea, user_id, id, $13::inet, $20::text, now() + make_interval(secs => $21) FROM account
+  )`;
+
+/** The kind of browser stays when its session has ended: only so can a later sign-in be told to be from a new one. */
+const WITH_DEVICE = `
+           || CASE action WHEN 'user.signed-in' THEN jsonb_strip_nulls(jsonb_build_object('device', $23::text))
+              ELSE '{}' END`;
+
+const SIGNED_IN = `
   SELECT account.user_id, replaced.id AS replaced_id, replaced.user_id AS replaced_user_id
   FROM account LEFT JOIN replaced ON true`;
 
@@ -48,19 +71,11 @@ export const SIGN_IN: PreparedStatement = {
   name: 'sign-in',
   text: `
   WITH person AS (
-    UPDATE users SET last_signed_in_at = now(), role = CASE WHEN $12 THEN 'admin' ELSE role END
+    UPDATE users SET last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END
     WHERE id = $11 AND blocked_at IS NULL RETURNING id
   ),
-  account AS (
-    UPDATE oauth_accounts a
-    SET email = $3, email_verified = $4, name = $5, picture_url = $6, scopes = $7, sealed_tokens = $8,
-        tokens_version = tokens_version + 1, access_token_expires_at = $9, last_used_at = now(),
-        health = 'connected', health_reason = NULL, refresh_locked_until = NULL, refresh_retry_at = NULL,
-        health_since = CASE health WHEN 'connected' THEN health_since ELSE now() END
-    FROM person
-    WHERE a.id = $10 AND a.user_id = person.id AND a.provider = $1 AND a.subject = $2
-    RETURNING a.id, a.user_id
-  ),${COMPLETE(`('user.signed-in', 'user')`)}`,
+  account AS (${REFRESH_ACCOUNT}
+  ),${BEGIN_SESSION},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN}`,
 };
 
 /**
@@ -80,6 +95,43 @@ export const REGISTER: PreparedStatement = {
   ),
   person AS (
     INSERT INTO users (id, name, email, email_verified, picture_url, role, last_signed_in_at)
-    SELECT user_id, $5, $3, $4, $6, CASE WHEN $12 THEN 'admin' ELSE 'user' END, now() FROM account
-  ),${COMPLETE(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`)}`,
+    SELECT user_id, $5, $3, $4, $6, CASE WHEN $18 THEN 'admin' ELSE 'user' END, now() FROM account
+  ),${BEGIN_SESSION},${RECORD(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN}`,
+};
+
+/**
+ * Who began a link, still there: their session lives, nobody blocked them, and nothing was unlinked since they began.
+ * Their row is locked, so that an unlink, a block or a deletion comes before all of this or after it.
+ */
+const LINKING_PERSON = `
+  person AS (
+    SELECT u.id FROM users u JOIN sessions s ON s.user_id = u.id AND s.id = $12 AND s.expires_at > now()
+    WHERE u.id = $11 AND u.blocked_at IS NULL AND (u.links_voided_at IS NULL OR u.links_voided_at < $18::timestamptz)
+    FOR UPDATE OF u
+  )`;
+
+/** A new way in for somebody who is here. No row comes back when they went away, or the account became somebody's. */
+export const LINK: PreparedStatement = {
+  name: 'link',
+  text: `
+  WITH ${LINKING_PERSON},
+  account AS (
+    INSERT INTO oauth_accounts (id, user_id, provider, subject, email, email_verified, name, picture_url, scopes,
+                                sealed_tokens, access_token_expires_at)
+    SELECT $10::uuid, id, $1, $2, $3::text, $4::boolean, $5::text, $6::text, $7::text[], $8::text, $9::timestamptz
+    FROM person
+    ON CONFLICT (provider, subject) DO NOTHING
+    RETURNING id, user_id
+  ),${RECORD(`('account.linked', 'account')`)}
+  SELECT user_id FROM account`,
+};
+
+/** An account that was theirs already: newer tokens, and a broken link is whole again. */
+export const RECONNECT: PreparedStatement = {
+  name: 'reconnect',
+  text: `
+  WITH ${LINKING_PERSON},
+  account AS (${REFRESH_ACCOUNT}
+  ),${RECORD(`('account.reconnected', 'account')`)}
+  SELECT user_id FROM account`,
 };

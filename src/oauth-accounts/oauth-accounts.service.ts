@@ -16,6 +16,9 @@ const UNLINK = `
          $3::inet, $4
   FROM gone`;
 
+/** A link that was begun, or proven, before something was unlinked may not be finished after it. */
+const VOID_LINKS = 'UPDATE users SET links_voided_at = clock_timestamp() WHERE id = $1';
+
 /** What tells one token set of an account from the next. */
 type TokenSetKey = Pick<OAuthAccount, 'id' | 'tokensVersion'>;
 
@@ -57,6 +60,7 @@ export class OAuthAccountsService {
       if (accounts.length === 1) throw OAuthAccountError.last();
       await manager.query(UNLINK, [accountId, actorId, ip, reference]);
       await this.revocations.requestWith(manager, [account], 'account_unlinked');
+      await manager.query(VOID_LINKS, [userId]);
       return account;
     });
     this.revocations.wake();

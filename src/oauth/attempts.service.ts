@@ -19,6 +19,9 @@ const USE_ATTEMPT: PreparedStatement = {
     RETURNING true AS used`,
 };
 
+/** Why an attempt failed; `because` are the reasons of the policy, where it was the policy. */
+type AttemptFailure = Pick<OAuthFailed, 'code' | 'step'> & { readonly because?: readonly string[] };
+
 /** Single use of attempts across processes, and the record of each try. */
 @Injectable()
 export class AttemptsService {
@@ -44,12 +47,18 @@ export class AttemptsService {
   }
 
   /** Writes down why a used attempt did not end in a sign-in. */
-  async recordFailure(attempt: SignInAttempt, failure: Pick<OAuthFailed, 'code' | 'step'>): Promise<void> {
-    const { code, step } = failure;
+  async recordFailure(attempt: SignInAttempt, failure: AttemptFailure): Promise<void> {
+    const { code, step, because } = failure;
     try {
       await this.records.update(
         { stateHash: tokenHash(attempt.state) },
-        { outcome: 'failed', code, step, finishedAt: new Date() },
+        {
+          outcome: 'failed',
+          code,
+          step,
+          finishedAt: new Date(),
+          ...(because && { decision: 'refuse', reasons: [...because] }),
+        },
       );
     } catch (error) {
       // The person is told why the sign-in failed; that it could not be written down is for the log.

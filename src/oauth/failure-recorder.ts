@@ -36,10 +36,17 @@ export class FailureRecorder {
   }
 }
 
-function failureOf(error: unknown): { code: string; step: string } {
+interface Failure {
+  readonly code: string;
+  readonly step: string;
+  /** The reasons of whoever decided. */
+  readonly because?: readonly string[];
+}
+
+function failureOf(error: unknown): Failure {
   if (error instanceof OAuthError) return error;
   if (isDatabaseUnavailable(error)) return { code: 'database_unavailable', step: 'store' };
   // Our errors have a status. The codes of drivers and of Node are no codes of the contract.
-  const { code, status } = (error ?? {}) as { code?: unknown; status?: unknown };
-  return { code: typeof code === 'string' && typeof status === 'number' ? code : 'internal', step: 'store' };
+  const { code, status, step = 'store', because } = (error ?? {}) as Partial<Failure> & { status?: unknown };
+  return { code: typeof code === 'string' && typeof status === 'number' ? code : 'internal', step, because };
 }

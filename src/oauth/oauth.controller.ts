@@ -1,10 +1,10 @@
 import { Controller, Get, Head, HttpCode, Post, Req, Res, type Type, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { CrossSiteForm, Public } from '../access/access.decorators.js';
+import { CrossSiteForm, Public, RecentSignIn } from '../access/access.decorators.js';
 import { referenceOf } from '../access/client.js';
 import { AuthorizationHandler } from './authorization-handler.js';
 import { FailureRecorder } from './failure-recorder.js';
-import { CallbackLeg, OAuthGuard, type OAuthOutcome } from './oauth.guard.js';
+import { CallbackLeg, LinkLeg, OAuthGuard, type OAuthOutcome } from './oauth.guard.js';
 import { MethodNotAllowedError } from '../access/access.errors.js';
 import type { OAuthProvider } from './provider.js';
 
@@ -76,6 +76,21 @@ export function OAuthController({ id, label, mark, quirks }: OAuthProvider): Typ
     }
   }
   return FormPostController;
+}
+
+/** Where somebody who is signed in begins to add an account of this provider to who they are. */
+export function OAuthLinkController({ id }: OAuthProvider): Type {
+  @Controller('account/link')
+  class ProviderLinkController {
+    @Post(id)
+    @RecentSignIn()
+    @LinkLeg()
+    @UseGuards(OAuthGuard(id))
+    begin(@Req() request: Request, @Res() response: Response): void {
+      if (request.oauth) leave(request.oauth, response);
+    }
+  }
+  return ProviderLinkController;
 }
 
 /** Sends the person on, or ends a prefetch with nothing. */

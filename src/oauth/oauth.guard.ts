@@ -2,6 +2,7 @@ import { type ExecutionContext, Injectable, Logger, mixin, SetMetadata, type Typ
 import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import type { Request, Response } from 'express';
+import { AccessError } from '../access/access.errors.js';
 import { referenceOf } from '../access/client.js';
 import { causedByAnotherSite } from '../access/same-origin.guard.js';
 import { Gate } from '../events/gate.js';
@@ -16,14 +17,16 @@ import { OAuthError } from './oauth.errors.js';
 import type { StrategyOutcome } from './oauth2.strategy.js';
 import { type ConfiguredProvider, ProviderRegistry } from './provider.registry.js';
 import { returnToPath } from './return-to.js';
-import { AttemptCookies, draftAttempt } from './sign-in-attempt.js';
+import { AttemptCookies, draftAttempt, type LinkingPerson } from './sign-in-attempt.js';
 
 /** The whole way back, from the callback to the session: provider calls, hook and storing. */
 const SIGN_IN_LIMIT_MS = 8000;
 
 const LEG = 'oauth leg';
-/** Marks the handler behind the redirect URI; every other route with an OAuthGuard begins a sign-in. */
+/** Marks the handler behind the redirect URI; every other route with an OAuthGuard begins something. */
 export const CallbackLeg = () => SetMetadata(LEG, 'callback');
+/** Marks the handler that begins a link for whoever is signed in. Without it, a sign-in begins. */
+export const LinkLeg = () => SetMetadata(LEG, 'link');
 
 /** Where to send the person, or who they are, or nothing for a request that must not do anything. */
 export type OAuthOutcome = StrategyOutcome | { readonly ignored: true };
@@ -71,24 +74,35 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
         request.oauth = { ignored: true };
         return true;
       }
-      if (this.reflector.get(LEG, context.getHandler()) === 'callback') {
+      const leg = this.reflector.get<'callback' | 'link' | undefined>(LEG, context.getHandler());
+      if (leg === 'callback') {
         return this.failures.watch(provider.id, referenceOf(request), () => this.#resume(provider, request, context));
       }
       // Another site may send a person here, but not sign them in behind their back: the page asks first.
       if (request.method === 'GET' && causedByAnotherSite(request)) return true;
-      return this.#begin(provider, request, context);
+      return this.#begin(provider, request, context, leg === 'link' ? personOf(request) : undefined);
     }
 
     /** Leg one: an attempt of this browser, and the address of the provider. */
-    async #begin(provider: ConfiguredProvider, request: Request, context: ExecutionContext): Promise<boolean> {
+    async #begin(
+      provider: ConfiguredProvider,
+      request: Request,
+      context: ExecutionContext,
+      linksFor: LinkingPerson | undefined,
+    ): Promise<boolean> {
       const ends = await provider.endpoints();
       if (provider.provider.idToken) this.idTokens.warm(provider);
       const sent = fieldsOf(request);
       const { ask, needed } = this.consentLinks.open(provider.id, sent.consent);
       const draft = draftAttempt({
         provider: provider.id,
-        intent: 'sign_in',
-        returnTo: returnToPath(sent.returnTo, this.registry.baseUrl, this.registry.signInRoutes),
+        intent: linksFor ? 'link' : 'sign_in',
+        linksFor,
+        returnTo: returnToPath(
+          sent.returnTo ?? (linksFor && '/account'),
+          this.registry.baseUrl,
+          this.registry.signInRoutes,
+        ),
         askedScopes: [...ask],
         neededScopes: [...needed],
       });
@@ -179,6 +193,12 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
 /** What a link or a form says: about the sign-in it begins, or, as a callback, about the one that ends. */
 function fieldsOf(request: Request): Readonly<Record<string, unknown>> {
   return request.method === 'POST' ? ((request.body as Record<string, unknown> | undefined) ?? {}) : request.query;
+}
+
+/** @throws AccessError `not_signed_in` */
+function personOf({ signedIn }: Request): LinkingPerson {
+  if (!signedIn) throw AccessError.notSignedIn();
+  return { userId: signedIn.user.id, sessionId: signedIn.session.id };
 }
 
 function isPrefetch(request: Request): boolean {

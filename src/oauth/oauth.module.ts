@@ -6,7 +6,7 @@ import { FailureRecorder } from './failure-recorder.js';
 import { IdTokenVerifier } from './id-token.js';
 import { IdentityProof } from './identity-proof.js';
 import { Strategies } from './oauth2.strategy.js';
-import { OAuthController } from './oauth.controller.js';
+import { OAuthController, OAuthLinkController } from './oauth.controller.js';
 import { PROVIDER_CONNECTOR, type ProviderConnector, ProviderHttp } from './provider-http.js';
 import { ProviderRegistry, STAND_IN_SETTINGS, type StandInSettings } from './provider.registry.js';
 import type { OAuthProvider } from './provider.js';
@@ -20,6 +20,7 @@ import { TokenEndpoint } from './token-endpoint.js';
  *
  *   GET, POST /<id>          begin an attempt, redirect          (oauth.guard, sign-in-attempt)
  *   GET /<id>/authorized     check the attempt, exchange, verify (provider-http, token-endpoint, id-token)
+ *   POST /account/link/<id>  begin an attempt for who is signed in
  *
  * No database statement on the way out, one on the way back (an attempt is used once). One provider call where an
  * id_token carries the identity. Knows no provider by name: the catalogue is handed in by app.module. What an
@@ -56,7 +57,7 @@ export class OAuthModule {
     const plain = provider as OAuthProvider;
     return {
       module: ProviderModule,
-      controllers: [OAuthController(plain)],
+      controllers: [OAuthController(plain), OAuthLinkController(plain)],
       providers: [
         {
           provide: Symbol(provider.id),

@@ -12,9 +12,9 @@ import { waitUntil } from './shared-read.js';
 
 /** Settings that stand in for the environment: the built-in stand-in speaks as a provider that nobody configured. */
 export const STAND_IN_SETTINGS = Symbol('stand-in settings');
-/** First path segments that are not a provider's. */
+/** First path segments that are not a provider's; and `confirm`, for `/account/link/confirm` is where a link waits for a yes. */
 const RESERVED_IDS = new Set(
-  ['account', 'admin', 'api', 'assets', 'health', 'login', 'logout', 'metrics', 'stand-in'], // prettier-ignore
+  ['account', 'admin', 'api', 'assets', 'confirm', 'health', 'login', 'logout', 'metrics', 'stand-in'], // prettier-ignore
 );
 
 export type StandInSettings = Readonly<Record<string, ProviderSettings>>;

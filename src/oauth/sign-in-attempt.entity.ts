@@ -30,6 +30,13 @@ export class SignInAttemptRecord {
   @Column({ type: 'text' })
   reference: string;
 
+  /** What the linking policy decided, and why; null where it was not asked. */
+  @Column({ type: 'text', nullable: true })
+  decision: string | null;
+
+  @Column({ type: 'text', array: true, nullable: true })
+  reasons: string[] | null;
+
   @Column({ name: 'user_id', type: 'uuid', nullable: true })
   userId: string | null;
 }

@@ -18,12 +18,18 @@ const ATTEMPTS_PER_BROWSER = 10;
 const COOKIE_ID_LENGTH = 8;
 const PURPOSE = 'sign-in attempt';
 
+/** Who began a link: it is theirs alone, and ends with the session they began it in. */
+const linkingPerson = z.object({ userId: z.string(), sessionId: z.string() });
+export type LinkingPerson = Readonly<z.infer<typeof linkingPerson>>;
+
 const sealedAttempt = z.object({
   state: z.string(),
   nonce: z.string(),
   codeVerifier: z.string(),
   provider: z.string(),
   intent: z.enum(['sign_in', 'link']),
+  /** Present with the intent to link. */
+  linksFor: linkingPerson.optional(),
   returnTo: z.string(),
   startedAtMs: z.number(),
   /** Scopes that are asked for beside the provider's usual ones. */
@@ -39,7 +45,7 @@ export type SignInAttempt = Readonly<z.infer<typeof sealedAttempt>>;
 export type AttemptDraft = Omit<SignInAttempt, 'codeVerifier'>;
 
 export function draftAttempt(
-  begun: Pick<SignInAttempt, 'provider' | 'intent' | 'returnTo' | 'askedScopes' | 'neededScopes'>,
+  begun: Pick<SignInAttempt, 'provider' | 'intent' | 'linksFor' | 'returnTo' | 'askedScopes' | 'neededScopes'>,
 ): AttemptDraft {
   return { ...begun, state: randomToken(), nonce: randomToken(), startedAtMs: Date.now() };
 }

@@ -1,10 +1,14 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { UnknownIdError } from '../access/access.errors.js';
+import type { Client } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { tokenHash } from '../crypto/random-token.js';
 import { type PreparedStatement, runPrepared } from '../database/prepared.js';
+import { Announcer } from '../events/announcer.js';
+import { SESSION_ENDED, type SessionEnded } from './sessions.events.js';
 
 /** A visit is written down this often at most. */
 const SEEN_INTERVAL_MS = 60_000;
@@ -33,6 +37,25 @@ const TOUCH_SESSION: PreparedStatement = {
   text: 'UPDATE sessions SET last_seen_at = now() WHERE id = $1',
 };
 
+/** A person's living sessions, the one seen last first. */
+const LIST_SESSIONS = `
+  SELECT s.id, a.provider, host(s.ip) AS ip, s.user_agent AS "userAgent", s.signed_in_at AS "signedInAt",
+         s.last_seen_at AS "lastSeenAt", s.expires_at AS "expiresAt"
+  FROM sessions s LEFT JOIN oauth_accounts a ON a.id = s.account_id
+  WHERE s.user_id = $1 AND s.expires_at > now()
+    AND s.signed_in_at > now() - make_interval(secs => $2)
+    AND s.last_seen_at > now() - make_interval(secs => $3)
+  ORDER BY s.last_seen_at DESC, s.id`;
+
+/** Ends one of a person's sessions, or all but one. Parameters: 1 person, 2 the one, 3 ip, 4 reference. */
+const endSessions = (which: string) => `
+  WITH ended AS (DELETE FROM sessions WHERE user_id = $1 AND ${which} RETURNING id, user_id),
+  audit AS (
+    INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
+    SELECT gen_random_uuid(), user_id, 'session.ended', 'session:' || id, $3::inet, $4 FROM ended
+  )
+  SELECT id AS "sessionId", user_id AS "userId" FROM ended`;
+
 /** The end of a session and its audit entry, in one statement. */
 const END_SESSION: PreparedStatement = {
   name: 'end-session',
@@ -44,6 +67,17 @@ const END_SESSION: PreparedStatement = {
     )
     SELECT id, user_id FROM ended`,
 };
+
+/** A session as its person sees it. */
+export interface ListedSession {
+  readonly id: string;
+  readonly provider: string | null;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  readonly signedInAt: Date;
+  readonly lastSeenAt: Date;
+  readonly expiresAt: Date;
+}
 
 interface SessionRow {
   id: string;
@@ -69,6 +103,7 @@ export class SessionsService {
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly announcer: Announcer,
     @Inject(CONFIG) config: Config,
   ) {
     this.#absoluteSeconds = config.sessionAbsoluteDays * 24 * 3600;
@@ -92,6 +127,28 @@ export class SessionsService {
     const values = [tokenHash(token), by.ip, by.reference];
     const [row] = await runPrepared<{ id: string; user_id: string }>(this.dataSource, END_SESSION, values);
     return row && { sessionId: row.id, userId: row.user_id };
+  }
+
+  /** A person's living sessions, the one seen last first. */
+  async listOfUser(userId: string): Promise<ListedSession[]> {
+    return this.dataSource.query(LIST_SESSIONS, [userId, this.#absoluteSeconds, this.#idleSeconds]);
+  }
+
+  /** Ends one of a person's sessions. @throws UnknownIdError also for a session of somebody else */
+  async endOfUser(userId: string, sessionId: string, { ip, reference }: Client): Promise<void> {
+    const ended = await this.#endSessions('id = $2', [userId, sessionId, ip, reference]);
+    if (ended === 0) throw new UnknownIdError();
+  }
+
+  /** Ends all of a person's sessions but this one. @returns how many */
+  async endOthersOfUser(userId: string, sessionId: string, { ip, reference }: Client): Promise<number> {
+    return this.#endSessions('id <> $2', [userId, sessionId, ip, reference]);
+  }
+
+  async #endSessions(which: string, values: unknown[]): Promise<number> {
+    const ended = await this.dataSource.query<SessionEnded[]>(endSessions(which), values);
+    for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
+    return ended.length;
   }
 
   /** Off the answer's path: nobody waits for it, and a failure costs a minute of precision. */

@@ -29,6 +29,10 @@ export class User {
   @Column({ name: 'block_reason', type: 'text', nullable: true })
   blockReason: string | null;
 
+  /** Links that were begun before may not be finished. */
+  @Column({ name: 'links_voided_at', type: 'timestamptz', nullable: true })
+  linksVoidedAt: Date | null;
+
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 

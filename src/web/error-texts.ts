@@ -23,6 +23,22 @@ const STALE = 'This sign-in can no longer be finished';
 /** A defect. */
 export const INTERNAL_ERROR = text('A mistake of ours', 'Something went wrong on our side.', TELL_US, 'home');
 
+/** `email_in_use` for somebody who has come in and whom nothing waits for. */
+export const NOTHING_TO_LINK = text(
+  'Nothing to link to this profile',
+  'What was proven does not have the address of the profile you are signed in to, or it is more than ten minutes ago.',
+  'If you have another profile here, sign in to that one, then we ask.',
+  'home',
+);
+
+/** `account_owned_by_other` for somebody who can no longer say that both are theirs. */
+export const NOTHING_TO_JOIN = text(
+  'Nothing to join',
+  'More than ten minutes have passed, or it was answered already.',
+  'Nothing was changed. To join two profiles, connect the account once more.',
+  'home',
+);
+
 export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
   unknown_provider: text(
     'No such way to sign in',
@@ -99,8 +115,20 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
   ),
   email_in_use: text(
     'You have been here another way',
-    'Somebody with this email address signs in here with another account.',
-    'If that is you, sign in the way you used before.',
+    'The email address of this account belongs to a profile here that is signed in to another way.',
+    'Sign in the way you used before, then we ask whether to link the two. Until you say yes, nothing changes.',
+  ),
+  account_owned_by_other: text(
+    'It belongs to somebody else',
+    'This account is linked to another profile here.',
+    'Nothing was changed. If that profile is yours as well, the two can become one.',
+    'home',
+  ),
+  last_admin: text(
+    'Somebody has to stay',
+    'Without this person nobody could run this site.',
+    'Make somebody else an administrator first.',
+    'home',
   ),
   reconnect_required: text(
     'Connect again',

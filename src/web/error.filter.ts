@@ -9,10 +9,13 @@ import {
 import type { Request, Response } from 'express';
 import { referenceOf } from '../access/client.js';
 import { MethodNotAllowedError } from '../access/access.errors.js';
+import { SignInRefusedError } from '../auth/auth.errors.js';
+import { signInLinks } from '../auth/sign-in-links.js';
 import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
-import { ERROR_TEXTS, type ErrorText, INTERNAL_ERROR } from './error-texts.js';
+import { ProviderRegistry } from '../oauth/provider.registry.js';
+import { ERROR_TEXTS, type ErrorText, INTERNAL_ERROR, NOTHING_TO_JOIN, NOTHING_TO_LINK } from './error-texts.js';
 import { methodsOf } from './other-methods.js';
 
 interface Problem {
@@ -35,6 +38,8 @@ const RETRY_AFTER_SECONDS = '2';
 export class ErrorFilter implements ExceptionFilter {
   readonly #logger = new Logger('Error');
 
+  constructor(private readonly registry: ProviderRegistry) {}
+
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
     const error = sharpen(thrown, request);
@@ -52,6 +57,10 @@ export class ErrorFilter implements ExceptionFilter {
       response.redirect(303, `/login?${new URLSearchParams({ returnTo: pageOf(request) }).toString()}`);
       return;
     }
+    if (problem.code === 'recent_sign_in_required' && wantsPage(request)) {
+      response.redirect(303, this.#signInAgain(request));
+      return;
+    }
     const reconnect = error instanceof ReconnectRequiredError ? error : undefined;
     if (reconnect?.reason === 'scope_missing' && wantsPage(request)) {
       response.set('Cache-Control', 'no-store').redirect(303, reconnect.reconnectPath(pageOf(request)));
@@ -61,17 +70,43 @@ export class ErrorFilter implements ExceptionFilter {
     if (problem.status === 503) response.set('Retry-After', RETRY_AFTER_SECONDS);
     if (error instanceof MethodNotAllowedError) response.set('Allow', error.allow);
     const reconnectPath = reconnect?.reconnectPath(pageOf(request));
-    if (wantsPage(request)) this.#page(response, problem, reference, reconnectPath);
-    else this.#json(response, { ...problem, reconnectPath }, reference);
+    if (!wantsPage(request)) this.#json(response, { ...problem, reconnectPath }, reference);
+    else if (error instanceof SignInRefusedError && error.code === 'email_in_use') {
+      this.#collision(response, reference, error.pendingToken !== undefined);
+    } else this.#page(response, problem, reference, waysOn(error, request, reconnectPath));
   }
 
-  #page(response: Response, { code, detail }: Problem, reference: string, reconnectPath: string | undefined): void {
-    const { heading, sentence, advice, next } = textOf(code);
+  /** The way they came in by leads to the same person again; where it is gone, they choose another. */
+  #signInAgain(request: Request): string {
+    const provider = request.signedIn?.session.provider ?? '';
+    const route = this.registry.has(provider) ? provider : 'login';
+    return `/${route}?${new URLSearchParams({ returnTo: pageOf(request) }).toString()}`;
+  }
+
+  /**
+   * Somebody else has the address, who may be the same person: they come in the way they did before and are asked.
+   *
+   * @param isProven the account waits for the yes of whoever has the address
+   */
+  #collision(response: Response, reference: string, isProven: boolean): void {
+    const { heading, sentence, advice } = isProven ? textOf('email_in_use') : NOTHING_TO_LINK;
+    const doors = signInLinks(this.registry, '/account/link/confirm');
+    response.render('collision', {
+      title: heading,
+      heading,
+      sentence,
+      advice,
+      code: 'email_in_use',
+      reference,
+      isProven,
+      ...doors,
+    });
+  }
+
+  #page(response: Response, { code, detail }: Problem, reference: string, ways: WaysOn): void {
+    const { heading, sentence, advice, next } = ways.text ?? textOf(code);
     const home = { label: 'To the start page', href: '/' };
-    const again =
-      reconnectPath === undefined
-        ? { label: 'Sign in', href: '/login' }
-        : { label: 'Connect again', href: reconnectPath };
+    const again = { label: 'Sign in', href: '/login' };
     response.render('error', {
       title: heading,
       heading,
@@ -79,7 +114,7 @@ export class ErrorFilter implements ExceptionFilter {
       advice,
       code,
       reference,
-      actions: next === 'again' ? [again, home] : [home],
+      actions: ways.actions ?? (next === 'again' ? [again, home] : [home]),
     });
   }
 
@@ -107,6 +142,25 @@ export class ErrorFilter implements ExceptionFilter {
   }
 }
 
+/** What an error page says and offers, where the code alone does not tell. */
+interface WaysOn {
+  readonly text?: ErrorText;
+  readonly actions?: readonly { label: string; href: string }[];
+}
+
+function waysOn(error: unknown, request: Request, reconnectPath: string | undefined): WaysOn {
+  const home = { label: 'To the start page', href: '/' };
+  const account = { label: 'Back to your account', href: '/account' };
+  if (reconnectPath !== undefined) return { actions: [{ label: 'Connect again', href: reconnectPath }, home] };
+  if (error instanceof SignInRefusedError && error.code === 'account_owned_by_other') {
+    const both = { label: 'These are both mine', href: '/account/merge' };
+    return error.pendingToken === undefined
+      ? { text: NOTHING_TO_JOIN, actions: [account] }
+      : { actions: [both, account] };
+  }
+  return request.signedIn && request.path.startsWith('/account/') ? { actions: [account] } : {};
+}
+
 /** Nest says "not found" as well where only the method is wrong. */
 function sharpen(error: unknown, request: Request): unknown {
   if (!(error instanceof NotFoundException)) return error;
@@ -119,9 +173,13 @@ function isCallback(request: Request): boolean {
   return /^\/[^/]+\/authorized$/.test(request.path);
 }
 
-/** The page a person comes back to. An act is theirs to repeat, and what the API answers is no page. */
-function pageOf({ method, originalUrl, path }: Request): string {
-  return method === 'GET' && !/^\/api(\/|$)/.test(path) ? originalUrl : '/';
+/** The page a person comes back to: an act is theirs to repeat where it stands. What the API answers is no page. */
+function pageOf(request: Request): string {
+  const { method, originalUrl, path } = request;
+  if (/^\/api(\/|$)/.test(path)) return '/';
+  if (method === 'GET') return originalUrl;
+  if (!path.startsWith('/account/')) return '/';
+  return methodsOf(request).includes('GET') ? path : '/account';
 }
 
 /** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */

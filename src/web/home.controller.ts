@@ -2,10 +2,11 @@ import { Controller, Get, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { CurrentSession, OptionalSession } from '../access/access.decorators.js';
 import type { SignedIn } from '../access/signed-in.js';
+import { initials, moment, WHY_RECONNECT } from '../account/wording.js';
 import { signInLinks } from '../auth/sign-in-links.js';
 import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { NoUserinfoError, ProviderClient } from '../oauth-accounts/provider-client.js';
-import { type ReconnectReason, ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
+import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
 
@@ -35,7 +36,7 @@ export class HomeController {
         emailVerified: user.emailVerified,
         role: user.role,
       },
-      signedInAt: time(session.signedInAt),
+      signedInAt: moment(session.signedInAt),
       ...(await this.#live(signedIn)),
     });
   }
@@ -54,7 +55,7 @@ export class HomeController {
       if (error instanceof ReconnectRequiredError) {
         return {
           provider,
-          connection: { text: 'needs a reconnect', since: error.since && time(error.since) },
+          connection: { text: 'needs a reconnect', since: error.since && moment(error.since) },
           liveProblem: {
             sentence: `${WHY_RECONNECT[error.reason](label)} Your account needs to be reconnected.`,
             reconnectUrl: error.reconnectPath(),
@@ -77,31 +78,7 @@ export class HomeController {
   }
 }
 
-const WHY_RECONNECT: Readonly<Record<ReconnectReason, (label: string) => string>> = {
-  grant_rejected: (label) => `${label} no longer accepts the permission you gave.`,
-  no_refresh_token: (label) => `The permission you gave at ${label} has run out and cannot be renewed.`,
-  revoked: (label) => `The permission you gave at ${label} was taken back here.`,
-  not_linked: (label) => `Nothing of you at ${label} is connected any more.`,
-  unreadable: (label) => `What we keep to ask ${label} can no longer be opened.`,
-  scope_missing: (label) => `A permission at ${label} is missing.`,
-};
-
 function line(key: string, value: unknown): { key: string; value: string } {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return { key: key.slice(0, CLAIM_LIMIT), value: text.slice(0, CLAIM_LIMIT) };
-}
-
-/** "Ada Lovelace" becomes "AL"; whole characters, whatever the script. */
-function initials(name: string): string {
-  const words = name.split(/[\s@.]+/).filter((word) => word !== '');
-  return words
-    .slice(0, 2)
-    .map((word) => Array.from(word)[0])
-    .join('')
-    .toUpperCase();
-}
-
-function time(at: Date): { iso: string; text: string } {
-  const iso = at.toISOString();
-  return { iso, text: `${iso.slice(0, 16).replace('T', ' ')} UTC` };
 }

@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Client } from '../access/client.js';
+import { USER_DELETED, type UserDeleted } from '../auth/auth.events.js';
+import { retryConflicts } from '../database/conflicts.js';
+import { Announcer } from '../events/announcer.js';
+import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
+import { Revocations } from '../oauth-accounts/revocations.js';
+import { SESSION_ENDED, type SessionEnded } from '../sessions/sessions.events.js';
+import { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+
+const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
+
+/** The trail keeps what was done, under an id that leads to nobody any more, and neither from where nor with what. */
+const PSEUDONYMISE = `UPDATE audit_entries SET ip = NULL, data = data - 'device' WHERE actor_id = $1::uuid OR target = 'user:' || $1::uuid`;
+const AUDIT = `
+  INSERT INTO audit_entries (id, actor_id, action, target, reference)
+  VALUES (gen_random_uuid(), $1::uuid, 'user.deleted', 'user:' || $1::uuid, $2)`;
+
+/** The end of a person here: everything that is about them goes, and the grants they gave are taken back. */
+@Injectable()
+export class AccountDeletion {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly users: UsersService,
+    private readonly accounts: OAuthAccountsService,
+    private readonly revocations: Revocations,
+    private readonly announcer: Announcer,
+  ) {}
+
+  /** @throws LastAdminError */
+  async delete(userId: string, { reference }: Client): Promise<void> {
+    const ended = await retryConflicts(() =>
+      this.dataSource.transaction(async (manager) => {
+        await this.users.refuseLastAdmin(manager, userId);
+        // Locks the person's row first, then the accounts': whoever is signing in waits, and finds nobody.
+        await this.accounts.revokeAll(manager, userId, 'user_deleted');
+        // TypeORM answers a DELETE with its rows and their number.
+        const [sessions] = await manager.query<[SessionEnded[], number]>(END_SESSIONS, [userId]);
+        await manager.query(AUDIT, [userId, reference]);
+        await manager.query(PSEUDONYMISE, [userId]);
+        await manager.delete(User, { id: userId });
+        return sessions;
+      }),
+    );
+    this.revocations.wake();
+    for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
+    this.announcer.announce(USER_DELETED, { userId } satisfies UserDeleted);
+  }
+}

@@ -1,0 +1,51 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
+import { runPrepared } from '../database/prepared.js';
+import type { Authorization } from '../oauth/authorization-handler.js';
+import { type Decision, decide } from './linking-policy.js';
+import { READ_FACTS } from './sign-in.statements.js';
+
+interface FactsRow {
+  account_id: string | null;
+  user_id: string | null;
+  sealed_tokens: string | null;
+  user_blocked: boolean;
+  email_owner_id: string | null;
+}
+
+/** What the database knows of a proven identity, and what follows from it. */
+export interface Known {
+  readonly decision: Decision;
+  readonly account: { readonly id: string; readonly userId: string; readonly sealedTokens: string | null } | undefined;
+  /** Whose verified address it is. */
+  readonly emailOwnerId: string | null;
+}
+
+/** Reads the facts about a proven identity, in one statement, and has the policy decide. */
+@Injectable()
+export class KnownFacts {
+  constructor(
+    private readonly dataSource: DataSource,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** @param linksFor the person who wants to link, when that is what is wanted */
+  async read({ provider, profile }: Authorization, linksFor?: string): Promise<Known> {
+    const values = [provider, profile.subject, profile.email ?? null];
+    const [row] = await runPrepared<FactsRow>(this.dataSource, READ_FACTS, values);
+    if (!row) throw new TypeError('the facts always are one row');
+    const { account_id: id, user_id: userId, sealed_tokens: sealedTokens, email_owner_id: emailOwnerId } = row;
+    const account = id === null || userId === null ? undefined : { id, userId, sealedTokens };
+    const decision = decide({
+      intent: linksFor === undefined ? 'sign_in' : 'link',
+      profile,
+      owner: account && { isBlocked: row.user_blocked, isSelf: account.userId === linksFor },
+      emailTaken: emailOwnerId !== null,
+      signUp: this.config.signUp,
+      allowedEmailDomains: this.config.allowedEmailDomains,
+    });
+    return { decision, account, emailOwnerId };
+  }
+}

@@ -1,0 +1,98 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { v7 as uuidV7 } from 'uuid';
+import type { Client } from '../access/client.js';
+import { tokenHash } from '../crypto/random-token.js';
+import { pauseBeforeRetry } from '../database/conflicts.js';
+import { isTransientConflict } from '../database/database.errors.js';
+import { runPrepared } from '../database/prepared.js';
+import { Announcer } from '../events/announcer.js';
+import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
+import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
+import { AttemptsService } from '../oauth/attempts.service.js';
+import type { Authorization } from '../oauth/authorization-handler.js';
+import { OAuthError } from '../oauth/oauth.errors.js';
+import type { LinkingPerson } from '../oauth/sign-in-attempt.js';
+import { SignInRefusedError } from './auth.errors.js';
+import { AuthorizedHook } from './authorized-hook.js';
+import { KnownFacts } from './known-facts.js';
+import { PendingLinks } from './pending-links.service.js';
+import { ROUNDS } from './sign-in.service.js';
+import { LINK, RECONNECT } from './sign-in.statements.js';
+import { keepRefreshToken, storedValues } from './stored-values.js';
+
+/** Adds a proven identity to somebody who is signed in. Whatever comes of it, they stay signed in. */
+@Injectable()
+export class LinkService {
+  readonly #logger = new Logger('Link');
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly hook: AuthorizedHook,
+    private readonly facts: KnownFacts,
+    private readonly vault: TokenVault,
+    private readonly pendingLinks: PendingLinks,
+    private readonly announcer: Announcer,
+    private readonly attempts: AttemptsService,
+  ) {}
+
+  /**
+   * @returns the path where the person goes next
+   * @throws OAuthError `sign_in_refused`, `attempt_expired`; SignInRefusedError
+   */
+  async complete(authorization: Authorization, person: LinkingPerson, client: Client): Promise<string> {
+    const elsewhere = await this.hook.ask(authorization, client);
+    if (elsewhere !== undefined) {
+      await this.attempts.recordFailure(authorization.attempt, { code: 'sign_in_refused', step: 'gate' });
+      return elsewhere;
+    }
+    const { isNew, ...linked } = await this.#write(authorization, person, client);
+    this.#logger.log({
+      event: isNew ? 'account linked' : 'account reconnected',
+      ...linked,
+      reference: client.reference,
+    });
+    if (isNew) this.announcer.announce(ACCOUNT_LINKED, linked);
+    return authorization.attempt.returnTo;
+  }
+
+  async #write(
+    authorization: Authorization,
+    { userId, sessionId }: LinkingPerson,
+    client: Client,
+  ): Promise<AccountEvent & { isNew: boolean }> {
+    const { provider, tokens, attempt } = authorization;
+    for (let round = 1; ; round++) {
+      const { decision, account: known } = await this.facts.read(authorization, userId);
+      if (decision.kind === 'refuse') {
+        const isOthers = decision.code === 'account_owned_by_other' && known !== undefined;
+        const pending = isOthers ? await this.pendingLinks.keepMerge(authorization, userId, known) : undefined;
+        throw new SignInRefusedError(decision.code, decision.because, pending);
+      }
+      const isNew = decision.kind === 'link';
+      const account = { id: known?.id ?? uuidV7(), userId };
+      const kept = keepRefreshToken(tokens, this.vault.open(placeOf(account), known?.sealedTokens ?? null));
+      try {
+        const rows = await runPrepared(this.dataSource, isNew ? LINK : RECONNECT, [
+          ...storedValues(authorization, kept, this.vault.seal(placeOf(account), kept)),
+          account.id,
+          userId,
+          sessionId,
+          client.ip,
+          tokenHash(attempt.state),
+          client.reference,
+          decision.kind,
+          decision.because,
+          new Date(attempt.startedAtMs),
+        ]);
+        if (rows.length === 1) return { accountId: account.id, userId, provider, isNew };
+      } catch (error) {
+        if (!isTransientConflict(error) || round === ROUNDS) throw error;
+        await pauseBeforeRetry(round);
+      }
+      // Nothing was stored. Either somebody was faster with this account, which the next look tells, or the person
+      // signed out, was blocked, or unlinked something since they began.
+      if (round === ROUNDS) throw new OAuthError('attempt_expired', 'store', 'what the link was begun with has ended');
+    }
+  }
+}

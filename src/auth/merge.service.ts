@@ -1,0 +1,137 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import type { Client } from '../access/client.js';
+import { tokenHash } from '../crypto/random-token.js';
+import { retryConflicts } from '../database/conflicts.js';
+import { Announcer } from '../events/announcer.js';
+import { OAuthAccount } from '../oauth-accounts/oauth-account.entity.js';
+import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
+import { SESSION_ENDED } from '../sessions/sessions.events.js';
+import { User } from '../users/user.entity.js';
+import { USER_MERGED, type UserMerged } from './auth.events.js';
+import { SignInRefusedError } from './auth.errors.js';
+import { PendingLink } from './pending-link.entity.js';
+import { PendingLinks } from './pending-links.service.js';
+
+/** What a merge would do, for the person to look at first. */
+export interface MergePreview {
+  readonly accounts: readonly Pick<OAuthAccount, 'id' | 'provider' | 'email' | 'name'>[];
+  readonly sessions: number;
+  /** Told apart from the account that was proven, the rest of what the other one is. */
+  readonly other: Pick<User, 'name' | 'email' | 'emailVerified' | 'createdAt' | 'role'>;
+}
+
+const ENDED = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
+const AUDIT = `
+  INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
+  VALUES (gen_random_uuid(), $1, 'user.merged', 'user:' || $2, jsonb_build_object('into', $1::uuid), $3::inet, $4)`;
+
+/** Makes one person of two, when the same browser has proven to be both. */
+@Injectable()
+export class MergeService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly pendingLinks: PendingLinks,
+    private readonly vault: TokenVault,
+    private readonly announcer: Announcer,
+  ) {}
+
+  /** @throws SignInRefusedError `account_owned_by_other` when nothing (any more) may be merged */
+  async preview(token: string, userId: string): Promise<MergePreview> {
+    const pending = await this.pendingLinks.find(token, 'merge', userId);
+    const { manager } = this.dataSource;
+    const other = pending?.otherUserId && (await manager.findOneBy(User, { id: pending.otherUserId }));
+    if (!other || other.blockedAt) throw nothingToMerge();
+    const accounts = await manager.find(OAuthAccount, { where: { userId: other.id }, order: { linkedAt: 'ASC' } });
+    const [{ sessions } = { sessions: 0 }] = await manager.query<{ sessions: number }[]>(
+      'SELECT count(*)::int AS sessions FROM sessions WHERE user_id = $1',
+      [other.id],
+    );
+    return { accounts, sessions, other };
+  }
+
+  /**
+   * Every account of the other person becomes one of `userId`, the other's sessions end, the other is gone. Name and
+   * address stay those of `userId`; only somebody without a verified address takes the other's. The higher role stays:
+   * whoever is both had it already.
+   *
+   * @throws SignInRefusedError `account_owned_by_other`, `user_blocked`
+   */
+  async merge(token: string, userId: string, { ip, reference }: Client): Promise<UserMerged> {
+    const { merged, ended } = await retryConflicts(() =>
+      this.dataSource.transaction(async (manager) => {
+        const pending = await manager.findOneBy(PendingLink, { tokenHash: tokenHash(token), kind: 'merge', userId });
+        if (!pending?.otherUserId) throw nothingToMerge();
+        const { otherUserId } = pending;
+        const { person, other } = await lockBoth(manager, userId, otherUserId);
+        // Answered once: a second yes finds no row.
+        const { affected } = await manager.delete(PendingLink, { id: pending.id });
+        const isVoid = person.linksVoidedAt !== null && person.linksVoidedAt >= pending.createdAt;
+        if (affected !== 1 || isVoid || pending.expiresAt <= new Date()) throw nothingToMerge();
+        if (other.blockedAt) throw new SignInRefusedError('user_blocked', []);
+
+        const accounts = await this.#moveAccounts(manager, otherUserId, userId);
+        // TypeORM answers a DELETE with its rows and their number.
+        const [ended] = await manager.query<[{ sessionId: string; userId: string }[], number]>(ENDED, [otherUserId]);
+        await manager.query(AUDIT, [userId, otherUserId, ip, reference]);
+        // First the other goes: an address is verified for one person at a time.
+        await manager.delete(User, { id: otherUserId });
+        await manager.update(User, { id: userId }, inherited(person, other));
+        return { merged: { userId, mergedUserId: otherUserId, accountIds: accounts.map(({ id }) => id) }, ended };
+      }),
+    );
+    for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
+    this.announcer.announce(USER_MERGED, merged satisfies UserMerged);
+    return merged;
+  }
+
+  /** A value is sealed for its owner as well, so it is opened for the one and sealed for the other. */
+  async #moveAccounts(manager: EntityManager, fromUserId: string, toUserId: string): Promise<OAuthAccount[]> {
+    const accounts = await manager.find(OAuthAccount, {
+      where: { userId: fromUserId },
+      order: { id: 'ASC' },
+      lock: { mode: 'pessimistic_write' },
+    });
+    for (const account of accounts) {
+      const tokens = this.vault.open(placeOf(account), account.sealedTokens);
+      await manager.update(
+        OAuthAccount,
+        { id: account.id },
+        {
+          userId: toUserId,
+          sealedTokens: tokens ? this.vault.seal(placeOf({ id: account.id, userId: toUserId }), tokens) : null,
+          // A refresh that is on its way would store what is sealed for the other.
+          tokensVersion: account.tokensVersion + 1,
+          refreshLockedUntil: null,
+        },
+      );
+    }
+    return accounts;
+  }
+}
+
+/** Both rows in the order of their ids, so that two merges at once wait for each other and not for ever. */
+async function lockBoth(manager: EntityManager, userId: string, otherUserId: string) {
+  const people = await manager.find(User, {
+    where: [{ id: userId }, { id: otherUserId }],
+    order: { id: 'ASC' },
+    lock: { mode: 'pessimistic_write' },
+  });
+  const person = people.find(({ id }) => id === userId);
+  const other = people.find(({ id }) => id === otherUserId);
+  if (!person || !other || person.blockedAt) throw nothingToMerge();
+  return { person, other };
+}
+
+const RANK = { user: 0, viewer: 1, admin: 2 } as const;
+
+function inherited(person: User, other: User): Partial<User> {
+  return {
+    role: RANK[other.role] > RANK[person.role] ? other.role : person.role,
+    ...(other.emailVerified && !person.emailVerified ? { email: other.email, emailVerified: true } : {}),
+  };
+}
+
+function nothingToMerge(): SignInRefusedError {
+  return new SignInRefusedError('account_owned_by_other', []);
+}
