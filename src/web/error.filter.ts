@@ -119,9 +119,13 @@ function isCallback(request: Request): boolean {
   return /^\/[^/]+\/authorized$/.test(request.path);
 }
 
-/** The page a person comes back to. An act is theirs to repeat, and what the API answers is no page. */
-function pageOf({ method, originalUrl, path }: Request): string {
-  return method === 'GET' && !/^\/api(\/|$)/.test(path) ? originalUrl : '/';
+/**
+ * The page a person comes back to. An act is theirs to repeat, what the API answers is no page, and the address of a
+ * callback holds a code and a state, which have no place in another one.
+ */
+function pageOf(request: Request): string {
+  const { method, originalUrl, path } = request;
+  return method === 'GET' && !/^\/api(\/|$)/.test(path) && !isCallback(request) ? originalUrl : '/';
 }
 
 /** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */
