@@ -12,8 +12,17 @@ import { UsersService } from '../users/users.service.js';
 
 const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 
-/** The trail keeps what was done, under an id that leads to nobody any more, and neither from where nor with what. */
-const PSEUDONYMISE = `UPDATE audit_entries SET ip = NULL, data = data - 'device' WHERE actor_id = $1::uuid OR target = 'user:' || $1::uuid`;
+/**
+ * The trail keeps what was done, under an id that leads to nobody any more, and neither from where nor with what: also what was
+ * done by whoever they were merged from.
+ */
+const PSEUDONYMISE = `
+  WITH RECURSIVE they (id) AS (
+    SELECT $1::uuid
+    UNION
+    SELECT substr(target, 6)::uuid FROM audit_entries JOIN they ON actor_id = they.id WHERE action = 'user.merged'
+  )
+  UPDATE audit_entries SET ip = NULL, data = data - 'device' FROM they WHERE actor_id = they.id OR target = 'user:' || they.id`;
 const AUDIT = `
   INSERT INTO audit_entries (id, actor_id, action, target, reference)
   VALUES (gen_random_uuid(), $1::uuid, 'user.deleted', 'user:' || $1::uuid, $2)`;
@@ -29,7 +38,7 @@ export class AccountDeletion {
     private readonly announcer: Announcer,
   ) {}
 
-  /** @throws LastAdminError */
+  /** Who is gone already, by a second click or another browser, stays gone. @throws LastAdminError */
   async delete(userId: string, { reference }: Client): Promise<void> {
     const ended = await retryConflicts(() =>
       this.dataSource.transaction(async (manager) => {
@@ -38,12 +47,14 @@ export class AccountDeletion {
         await this.accounts.revokeAll(manager, userId, 'user_deleted');
         // TypeORM answers a DELETE with its rows and their number.
         const [sessions] = await manager.query<[SessionEnded[], number]>(END_SESSIONS, [userId]);
+        const { affected } = await manager.delete(User, { id: userId });
+        if (affected !== 1) return undefined;
         await manager.query(AUDIT, [userId, reference]);
         await manager.query(PSEUDONYMISE, [userId]);
-        await manager.delete(User, { id: userId });
         return sessions;
       }),
     );
+    if (!ended) return;
     this.revocations.wake();
     for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
     this.announcer.announce(USER_DELETED, { userId } satisfies UserDeleted);

@@ -58,16 +58,20 @@ export class LinkService {
 
   async #write(
     authorization: Authorization,
-    { userId, sessionId }: LinkingPerson,
+    person: LinkingPerson,
     client: Client,
   ): Promise<AccountEvent & { isNew: boolean }> {
+    const { userId, sessionId } = person;
     const { provider, tokens, attempt } = authorization;
     for (let round = 1; ; round++) {
       const { decision, account: known } = await this.facts.read(authorization, userId);
       if (decision.kind === 'refuse') {
-        const isOthers = decision.code === 'account_owned_by_other' && known !== undefined;
-        const pending = isOthers ? await this.pendingLinks.keepMerge(authorization, userId, known) : undefined;
-        throw new SignInRefusedError(decision.code, decision.because, pending);
+        const { code, because } = decision;
+        if (code !== 'account_owned_by_other' || !known) throw new SignInRefusedError(code, because);
+        const pending = await this.pendingLinks.keepMerge(authorization, person, known.userId);
+        if (pending !== undefined) throw new SignInRefusedError(code, because, pending);
+        if (round === ROUNDS) throw ended();
+        continue;
       }
       const isNew = decision.kind === 'link';
       const account = { id: known?.id ?? uuidV7(), userId };
@@ -92,7 +96,11 @@ export class LinkService {
       }
       // Nothing was stored. Either somebody was faster with this account, which the next look tells, or the person
       // signed out, was blocked, or unlinked something since they began.
-      if (round === ROUNDS) throw new OAuthError('attempt_expired', 'store', 'what the link was begun with has ended');
+      if (round === ROUNDS) throw ended();
     }
   }
+}
+
+function ended(): OAuthError {
+  return new OAuthError('attempt_expired', 'store', 'what the link was begun with has ended');
 }

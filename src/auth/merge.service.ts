@@ -10,8 +10,6 @@ import { SESSION_ENDED } from '../sessions/sessions.events.js';
 import { User } from '../users/user.entity.js';
 import { USER_MERGED, type UserMerged } from './auth.events.js';
 import { SignInRefusedError } from './auth.errors.js';
-import { PendingLink } from './pending-link.entity.js';
-import { PendingLinks } from './pending-links.service.js';
 
 /** What a merge would do, for the person to look at first. */
 export interface MergePreview {
@@ -20,6 +18,22 @@ export interface MergePreview {
   /** Told apart from the account that was proven, the rest of what the other one is. */
   readonly other: Pick<User, 'name' | 'email' | 'emailVerified' | 'createdAt' | 'role'>;
 }
+
+/**
+ * What makes a proof good for a yes: of this browser and this person, not older than ten minutes, given after either
+ * of them last unlinked something, and the account that was proven still is the other's. Parameters: 1 token hash, 2 user.
+ */
+const STILL_PROVEN = `
+  p.token_hash = $1 AND p.kind = 'merge' AND p.user_id = $2 AND p.expires_at > now()
+  AND person.id = p.user_id AND other.id = p.other_user_id
+  AND p.created_at > COALESCE(GREATEST(person.links_voided_at, other.links_voided_at), '-infinity')
+  AND EXISTS (
+    SELECT FROM oauth_accounts a WHERE a.user_id = other.id AND a.provider = p.provider AND a.subject = p.subject
+  )`;
+const FIND = `
+  SELECT p.other_user_id AS "otherUserId" FROM pending_links p, users person, users other WHERE ${STILL_PROVEN}`;
+/** Answered once: a second yes finds no row. */
+const ANSWER = `DELETE FROM pending_links p USING users person, users other WHERE ${STILL_PROVEN} RETURNING p.id`;
 
 const ENDED = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 const AUDIT = `
@@ -31,23 +45,26 @@ const AUDIT = `
 export class MergeService {
   constructor(
     private readonly dataSource: DataSource,
-    private readonly pendingLinks: PendingLinks,
     private readonly vault: TokenVault,
     private readonly announcer: Announcer,
   ) {}
 
   /** @throws SignInRefusedError `account_owned_by_other` when nothing (any more) may be merged */
   async preview(token: string, userId: string): Promise<MergePreview> {
-    const pending = await this.pendingLinks.find(token, 'merge', userId);
     const { manager } = this.dataSource;
-    const other = pending?.otherUserId && (await manager.findOneBy(User, { id: pending.otherUserId }));
+    const other = await manager.findOneBy(User, { id: await otherOf(manager, token, userId) });
     if (!other || other.blockedAt) throw nothingToMerge();
     const accounts = await manager.find(OAuthAccount, { where: { userId: other.id }, order: { linkedAt: 'ASC' } });
     const [{ sessions } = { sessions: 0 }] = await manager.query<{ sessions: number }[]>(
       'SELECT count(*)::int AS sessions FROM sessions WHERE user_id = $1',
       [other.id],
     );
-    return { accounts, sessions, other };
+    const { name, email, createdAt, role } = other;
+    return {
+      accounts: accounts.map(({ id, provider, email, name }) => ({ id, provider, email, name })),
+      sessions,
+      other: { name, email, createdAt, role },
+    };
   }
 
   /**
@@ -60,14 +77,11 @@ export class MergeService {
   async merge(token: string, userId: string, { ip, reference }: Client): Promise<UserMerged> {
     const { merged, ended } = await retryConflicts(() =>
       this.dataSource.transaction(async (manager) => {
-        const pending = await manager.findOneBy(PendingLink, { tokenHash: tokenHash(token), kind: 'merge', userId });
-        if (!pending?.otherUserId) throw nothingToMerge();
-        const { otherUserId } = pending;
+        const otherUserId = await otherOf(manager, token, userId);
         const { person, other } = await lockBoth(manager, userId, otherUserId);
-        // Answered once: a second yes finds no row.
-        const { affected } = await manager.delete(PendingLink, { id: pending.id });
-        const isVoid = person.linksVoidedAt !== null && person.linksVoidedAt >= pending.createdAt;
-        if (affected !== 1 || isVoid || pending.expiresAt <= new Date()) throw nothingToMerge();
+        // Looked at again: until both rows were locked, the other could unlink what was proven.
+        const [answered] = await manager.query<[unknown[], number]>(ANSWER, [tokenHash(token), userId]);
+        if (answered.length !== 1) throw nothingToMerge();
         if (other.blockedAt) throw new SignInRefusedError('user_blocked', []);
 
         const accounts = await this.#moveAccounts(manager, otherUserId, userId);
@@ -108,6 +122,13 @@ export class MergeService {
     }
     return accounts;
   }
+}
+
+/** Whom the proof of this browser would join to this person. @throws SignInRefusedError */
+async function otherOf(manager: EntityManager, token: string, userId: string): Promise<string> {
+  const [found] = await manager.query<{ otherUserId: string }[]>(FIND, [tokenHash(token), userId]);
+  if (!found) throw nothingToMerge();
+  return found.otherUserId;
 }
 
 /** Both rows in the order of their ids, so that two merges at once wait for each other and not for ever. */

@@ -1,15 +1,62 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, LessThan, MoreThan, type Repository } from 'typeorm';
+import { DataSource, MoreThan, type Repository } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
+import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
 import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
+import type { LinkingPerson } from '../oauth/sign-in-attempt.js';
 import { SignInRefusedError } from './auth.errors.js';
 import { PendingLink } from './pending-link.entity.js';
+import { storedValues } from './stored-values.js';
+
+/** Whoever keeps something clears away what nobody has answered. Rows that somebody has in hand are left to them. */
+const CLEAR = `
+  cleared AS (
+    DELETE FROM pending_links
+    WHERE id IN (SELECT id FROM pending_links WHERE expires_at <= now() FOR UPDATE SKIP LOCKED)
+  )`;
+
+/**
+ * Keeps a proven account for the person who has its address. No row comes back when they are gone by now.
+ *
+ * Parameters: 1 to 9 as stored, 10 id, 11 token hash, 12 user.
+ */
+const KEEP_LINK = `
+  WITH ${CLEAR},
+  person AS (SELECT id FROM users WHERE id = $12 FOR KEY SHARE)
+  INSERT INTO pending_links (id, token_hash, kind, user_id, provider, subject, email, email_verified, name, picture_url,
+                             scopes, sealed_tokens, access_token_expires_at)
+  SELECT $10::uuid, $11::bytea, 'link', person.id, $1::text, $2::text, $3::text, $4::boolean, $5::text, $6::text,
+         $7::text[], $8::text, $9::timestamptz
+  FROM person
+  RETURNING id`;
+
+/**
+ * Keeps the proof that one person also is another. No row comes back when the link it comes of could not be finished
+ * either (see LINKING_PERSON), or the account is not that other person's any more. Both rows are locked in the order
+ * of their ids, as a merge locks them.
+ *
+ * Parameters: 1 provider, 2 subject, 3 id, 4 token hash, 5 user, 6 the other, 7 session, 8 when the link was begun.
+ */
+const KEEP_MERGE = `
+  WITH ${CLEAR},
+  people AS (
+    SELECT id, blocked_at, links_voided_at FROM users WHERE id IN ($5, $6) ORDER BY id FOR KEY SHARE
+  )
+  INSERT INTO pending_links (id, token_hash, kind, user_id, other_user_id, provider, subject, email_verified, scopes)
+  SELECT $3::uuid, $4::bytea, 'merge', person.id, other.id, a.provider, a.subject, false, '{}'
+  FROM people person
+  JOIN sessions s ON s.id = $7 AND s.user_id = person.id AND s.expires_at > now()
+  JOIN people other ON other.id = $6
+  JOIN oauth_accounts a ON a.user_id = other.id AND a.provider = $1 AND a.subject = $2
+  WHERE person.id = $5 AND person.blocked_at IS NULL
+    AND (person.links_voided_at IS NULL OR person.links_voided_at < $8::timestamptz)
+  RETURNING id`;
 
 /**
  * The yes of the one who may say it: the row goes, the account comes. No account comes when the row has expired, was
@@ -59,22 +106,29 @@ export class PendingLinks {
   /**
    * Keeps an account whose address is the verified one of `userId`, who may link it after they have come in.
    *
-   * @returns the token
+   * @returns the token; undefined when they are gone since that was found out
    */
-  async keepLink(authorization: Authorization, userId: string): Promise<string> {
+  async keepLink(authorization: Authorization, userId: string): Promise<string | undefined> {
     const id = uuidV7();
-    const sealedTokens = this.vault.seal(placeOf({ id, userId }), authorization.tokens);
-    return this.#keep(authorization, { id, kind: 'link', userId, otherUserId: null, sealedTokens });
+    const { tokens } = authorization;
+    const sealedTokens = this.vault.seal(placeOf({ id, userId }), tokens);
+    const stored = storedValues(authorization, tokens, sealedTokens);
+    return this.#keep(KEEP_LINK, (token) => [...stored, id, token, userId]);
   }
 
   /**
-   * Keeps the proof that `userId` also is the owner of an account.
+   * Keeps the proof that whoever began a link also is the owner of the account.
    *
-   * @returns the token
+   * @returns the token; undefined when the link has ended, or the account has another owner since that was found out
    */
-  async keepMerge(authorization: Authorization, userId: string, account: { readonly userId: string }): Promise<string> {
-    const { userId: otherUserId } = account;
-    return this.#keep(authorization, { id: uuidV7(), kind: 'merge', userId, otherUserId, sealedTokens: null });
+  async keepMerge(
+    { provider, profile, attempt }: Authorization,
+    { userId, sessionId }: LinkingPerson,
+    otherUserId: string,
+  ): Promise<string | undefined> {
+    const begunAt = new Date(attempt.startedAtMs);
+    const account = [provider, profile.subject, uuidV7()];
+    return this.#keep(KEEP_MERGE, (token) => [...account, token, userId, otherUserId, sessionId, begunAt]);
   }
 
   /** What waits for the yes of this person in this browser. */
@@ -85,31 +139,15 @@ export class PendingLinks {
   /** @throws SignInRefusedError `email_in_use` when there is nothing (any more) that they may link */
   async confirmLink(token: string, userId: string, { ip, reference }: Client): Promise<AccountEvent> {
     const values = [tokenHash(token), userId, ip, reference];
-    const [linked] = await this.dataSource.query<AccountEvent[]>(CONFIRM_LINK, values);
+    const [linked] = await retryConflicts(() => this.dataSource.query<AccountEvent[]>(CONFIRM_LINK, values));
     if (!linked) throw new SignInRefusedError('email_in_use', []);
     this.announcer.announce(ACCOUNT_LINKED, linked);
     return linked;
   }
 
-  async #keep(
-    { provider, profile, tokens }: Authorization,
-    what: Pick<PendingLink, 'id' | 'kind' | 'userId' | 'otherUserId' | 'sealedTokens'>,
-  ): Promise<string> {
+  async #keep(statement: string, values: (tokenHash: Buffer) => unknown[]): Promise<string | undefined> {
     const token = randomToken();
-    // Whoever keeps something clears away what nobody has answered.
-    await this.rows.delete({ expiresAt: LessThan(new Date()) });
-    await this.rows.insert({
-      ...what,
-      tokenHash: tokenHash(token),
-      provider,
-      subject: profile.subject,
-      email: profile.email ?? null,
-      emailVerified: profile.emailVerified,
-      name: profile.name ?? null,
-      pictureUrl: profile.pictureUrl ?? null,
-      scopes: [...tokens.scopes],
-      accessTokenExpiresAt: tokens.expiresAt ?? null,
-    });
-    return token;
+    const kept = await retryConflicts(() => this.dataSource.query<unknown[]>(statement, values(tokenHash(token))));
+    return kept.length === 1 ? token : undefined;
   }
 }

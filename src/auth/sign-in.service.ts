@@ -83,7 +83,11 @@ export class SignInService {
     for (let round = 1; ; round++) {
       const known = await this.facts.read(authorization);
       const { decision } = known;
-      if (decision.kind === 'refuse') throw await this.#refused(authorization, known);
+      if (decision.kind === 'refuse') {
+        const refused = await this.#refused(authorization, known, round === ROUNDS);
+        if (refused) throw refused;
+        continue;
+      }
 
       const account = { id: known.account?.id ?? uuidV7(), userId: known.account?.userId ?? uuidV7() };
       const kept = keepRefreshToken(tokens, this.vault.open(placeOf(account), known.account?.sealedTokens ?? null));
@@ -135,12 +139,21 @@ export class SignInService {
     }
   }
 
-  /** Whoever has an address of somebody here may be that person: what they have proven is kept until they say so. */
-  async #refused(authorization: Authorization, { decision, emailOwnerId }: Known): Promise<SignInRefusedError> {
+  /**
+   * Whoever has an address of somebody here may be that person: what they have proven is kept until they say so.
+   *
+   * @returns undefined when that somebody is gone by now, so that the facts have to be read again
+   */
+  async #refused(
+    authorization: Authorization,
+    { decision, emailOwnerId }: Known,
+    isLastRound: boolean,
+  ): Promise<SignInRefusedError | undefined> {
     if (decision.kind !== 'refuse') throw new TypeError('the policy did not refuse');
     const { code, because } = decision;
     if (code !== 'email_in_use' || emailOwnerId === null) return new SignInRefusedError(code, because);
-    return new SignInRefusedError(code, because, await this.pendingLinks.keepLink(authorization, emailOwnerId));
+    const pending = await this.pendingLinks.keepLink(authorization, emailOwnerId);
+    return pending !== undefined || isLastRound ? new SignInRefusedError(code, because, pending) : undefined;
   }
 
   #announce({ registered, replaced, ...signedIn }: Written): void {

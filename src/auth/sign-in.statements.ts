@@ -65,16 +65,20 @@ const SIGNED_IN = `
 
 /**
  * Somebody who is known. No row comes back when the person was blocked or the account went away since the facts were
- * read; then nothing was changed. The person's row is locked before the account's, here and everywhere.
+ * read; then nothing was changed: an account that left a person gives them no role. The person's row is locked before the
+ * account's, here and everywhere.
  */
 export const SIGN_IN: PreparedStatement = {
   name: 'sign-in',
   text: `
   WITH person AS (
-    UPDATE users SET last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END
-    WHERE id = $11 AND blocked_at IS NULL RETURNING id
+    SELECT id FROM users WHERE id = $11 AND blocked_at IS NULL FOR NO KEY UPDATE
   ),
   account AS (${REFRESH_ACCOUNT}
+  ),
+  seen AS (
+    UPDATE users SET last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END
+    FROM account WHERE users.id = account.user_id
   ),${BEGIN_SESSION},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN}`,
 };
 

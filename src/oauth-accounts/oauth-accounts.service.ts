@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type Repository, type UpdateResult } from 'typeorm';
 import type { Client } from '../access/client.js';
+import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { type HealthReason, OAuthAccount } from './oauth-account.entity.js';
 import { OAuthAccountError } from './oauth-accounts.errors.js';
@@ -53,16 +54,18 @@ export class OAuthAccountsService {
    * @throws OAuthAccountError `not_found`, `last_account`
    */
   async unlink(userId: string, accountId: string, actorId: string, { ip, reference }: Client): Promise<void> {
-    const { provider } = await this.dataSource.transaction(async (manager) => {
-      const accounts = await lockAccounts(manager, userId);
-      const account = accounts.find(({ id }) => id === accountId);
-      if (!account) throw OAuthAccountError.notFound();
-      if (accounts.length === 1) throw OAuthAccountError.last();
-      await manager.query(UNLINK, [accountId, actorId, ip, reference]);
-      await this.revocations.requestWith(manager, [account], 'account_unlinked');
-      await manager.query(VOID_LINKS, [userId]);
-      return account;
-    });
+    const { provider } = await retryConflicts(() =>
+      this.dataSource.transaction(async (manager) => {
+        const accounts = await lockAccounts(manager, userId);
+        const account = accounts.find(({ id }) => id === accountId);
+        if (!account) throw OAuthAccountError.notFound();
+        if (accounts.length === 1) throw OAuthAccountError.last();
+        await manager.query(UNLINK, [accountId, actorId, ip, reference]);
+        await this.revocations.requestWith(manager, [account], 'account_unlinked');
+        await manager.query(VOID_LINKS, [userId]);
+        return account;
+      }),
+    );
     this.revocations.wake();
     this.announcer.announce(ACCOUNT_UNLINKED, { accountId, userId, provider } satisfies AccountEvent);
   }

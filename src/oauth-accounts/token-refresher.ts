@@ -154,6 +154,9 @@ export class TokenRefresher implements BeforeApplicationShutdown {
       await this.revocations.request(account, renewed, 'account_unlinked');
       throw new ReconnectRequiredError(account.provider, 'not_linked');
     }
+    // It moved to whoever its owner was merged into, with the old tokens, and nothing newer has come since.
+    if (now.userId !== account.userId && now.tokensVersion === account.tokensVersion + 1)
+      return this.#keep(now, renewed);
     if (now.healthReason === 'revoked') await this.revocations.request(account, renewed, 'user_blocked');
     // A lost answer to our own update looks the same: then the row holds just these.
     return this.#stored(now);

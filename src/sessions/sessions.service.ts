@@ -6,6 +6,7 @@ import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { tokenHash } from '../crypto/random-token.js';
+import { retryConflicts } from '../database/conflicts.js';
 import { type PreparedStatement, runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
 import { SESSION_ENDED, type SessionEnded } from './sessions.events.js';
@@ -146,7 +147,8 @@ export class SessionsService {
   }
 
   async #endSessions(which: string, values: unknown[]): Promise<number> {
-    const ended = await this.dataSource.query<SessionEnded[]>(endSessions(which), values);
+    // Several rows at once, in no order: an unlink or a deletion may have some of them in hand.
+    const ended = await retryConflicts(() => this.dataSource.query<SessionEnded[]>(endSessions(which), values));
     for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
     return ended.length;
   }

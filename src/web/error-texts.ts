@@ -53,7 +53,11 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
   ),
   bad_callback: text('Something is missing', 'The address you came back with is not complete.', START_AGAIN),
   attempt_not_found: text(STALE, 'This browser did not begin this sign-in, or began it too long ago.', START_AGAIN),
-  attempt_expired: text(STALE, 'More than ten minutes have passed since you began.', START_AGAIN),
+  attempt_expired: text(
+    STALE,
+    'You began more than ten minutes ago, or what you began it with has ended since.',
+    START_AGAIN,
+  ),
   attempt_for_other_provider: text(STALE, 'It was begun with another provider.', START_AGAIN),
   state_mismatch: text(STALE, 'It does not belong to what this browser began.', START_AGAIN),
   attempt_used: text(

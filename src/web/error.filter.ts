@@ -173,10 +173,13 @@ function isCallback(request: Request): boolean {
   return /^\/[^/]+\/authorized$/.test(request.path);
 }
 
-/** The page a person comes back to: an act is theirs to repeat where it stands. What the API answers is no page. */
+/**
+ * The page a person comes back to: an act is theirs to repeat where it stands. What the API answers is no page, and the
+ * address of a callback holds a code and a state, which have no place in another one.
+ */
 function pageOf(request: Request): string {
   const { method, originalUrl, path } = request;
-  if (/^\/api(\/|$)/.test(path)) return '/';
+  if (/^\/api(\/|$)/.test(path) || isCallback(request)) return '/';
   if (method === 'GET') return originalUrl;
   if (!path.startsWith('/account/')) return '/';
   return methodsOf(request).includes('GET') ? path : '/account';
