@@ -59,11 +59,11 @@ export class MergeService {
       'SELECT count(*)::int AS sessions FROM sessions WHERE user_id = $1',
       [other.id],
     );
-    const { name, email, createdAt, role } = other;
+    const { name, email, emailVerified, createdAt, role } = other;
     return {
       accounts: accounts.map(({ id, provider, email, name }) => ({ id, provider, email, name })),
       sessions,
-      other: { name, email, createdAt, role },
+      other: { name, email, emailVerified, createdAt, role },
     };
   }
 
