@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { AccountModule } from './account/account.module.js';
+import { ApiModule } from './api/api.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import type { Config } from './config/config.js';
@@ -41,6 +42,7 @@ export class AppModule {
         CryptoModule,
         DatabaseModule.forRoot(databaseUrl, config.databasePoolSize),
         EventsModule,
+        ApiModule,
         OAuthModule.forRoot(catalogue, standIn?.settings ?? {}, connector),
         UsersModule,
         OAuthAccountsModule,

@@ -8,7 +8,7 @@ const SRC = resolve('src');
 const LEVELS = [
   ['config'],
   ['crypto', 'database', 'events', 'access'],
-  ['oauth', 'users'],
+  ['oauth', 'users', 'api'],
   ['providers', 'oauth-accounts', 'sessions', 'audit'],
   ['auth'],
   ['account'],

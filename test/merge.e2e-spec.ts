@@ -63,7 +63,7 @@ describe('a look at a merge', () => {
     expect(preview).toEqual({
       accounts: [{ id: (await house.accountOf(grace.proof))!.id, provider: 'acme', email, name: 'Grace Hopper' }],
       sessions: 1,
-      other: { name: 'Grace Hopper', email, createdAt: expect.any(Date), role: 'user' },
+      other: { name: 'Grace Hopper', email, emailVerified: true, createdAt: expect.any(Date), role: 'user' },
     });
     expect(await house.everything()).toEqual(before);
   });

@@ -17,9 +17,9 @@ import { WaitingController } from './waiting.controller.js';
  *   POST   /account/delete                   the end of them here                                (account-deletion)
  *   GET, POST /account/link/confirm          yes to a proven account that has their address      (waiting.controller)
  *   GET, POST /account/merge                 yes to one person instead of two
- *   GET    /api/me                           who I am, and my session
- *   GET    /api/me/accounts                  my linked accounts and how they are
- *   DELETE /api/me/accounts/:id              ends a link; the grant is taken back at the provider
+ *   GET, PATCH  /api/me                      who I am, my session; what I am called              (account.api)
+ *   GET, DELETE /api/me/accounts             linked accounts; the end of one
+ *   GET, DELETE /api/me/sessions             where I am signed in; the end of one, or of all but this
  *
  * A link is begun in oauth/ (POST /account/link/<id>) and decided in auth/. Who I am takes no statement of its own:
  * the session guard has read it all.

@@ -9,12 +9,12 @@ const DAY_MS = 24 * 3600_000;
 /** The cookie that carries a session's token: `__Host-gatehouse`, over plain http `gatehouse`. */
 @Injectable()
 export class SessionCookie {
-  readonly #name: string;
+  readonly name: string;
   readonly #options: CookieOptions;
   readonly #maxAge: number;
 
   constructor(@Inject(CONFIG) config: Config) {
-    this.#name = config.https ? '__Host-gatehouse' : 'gatehouse';
+    this.name = config.https ? '__Host-gatehouse' : 'gatehouse';
     this.#options = { httpOnly: true, secure: config.https, sameSite: 'lax', path: '/' };
     this.#maxAge = config.sessionAbsoluteDays * DAY_MS;
   }
@@ -23,16 +23,16 @@ export class SessionCookie {
   read(request: Request): string | undefined {
     const values = (request.headers.cookie ?? '')
       .split(';')
-      .map((pair) => parseCookie(pair)[this.#name])
+      .map((pair) => parseCookie(pair)[this.name])
       .filter((value) => value !== undefined);
     return values.length === 1 ? values[0] : undefined;
   }
 
   write(response: Response, token: string): void {
-    response.cookie(this.#name, token, { ...this.#options, maxAge: this.#maxAge });
+    response.cookie(this.name, token, { ...this.#options, maxAge: this.#maxAge });
   }
 
   clear(response: Response): void {
-    response.clearCookie(this.#name, this.#options);
+    response.clearCookie(this.name, this.#options);
   }
 }

@@ -3,14 +3,19 @@ import {
   Catch,
   type ExceptionFilter,
   HttpException,
+  Inject,
   Logger,
   NotFoundException,
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { referenceOf } from '../access/client.js';
 import { MethodNotAllowedError } from '../access/access.errors.js';
+import type { ProblemDetails } from '../api/problem.js';
+import type { FieldError } from '../api/validation-failed.error.js';
 import { SignInRefusedError } from '../auth/auth.errors.js';
 import { signInLinks } from '../auth/sign-in-links.js';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
@@ -22,7 +27,7 @@ interface Problem {
   readonly code: string;
   readonly status: number;
   readonly detail?: string;
-  readonly errors?: readonly { path: string; message: string }[];
+  readonly errors?: FieldError[];
 }
 
 /** Further members of a problem (RFC 9457 §3.2). */
@@ -38,7 +43,10 @@ const RETRY_AFTER_SECONDS = '2';
 export class ErrorFilter implements ExceptionFilter {
   readonly #logger = new Logger('Error');
 
-  constructor(private readonly registry: ProviderRegistry) {}
+  constructor(
+    private readonly registry: ProviderRegistry,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
@@ -120,7 +128,8 @@ export class ErrorFilter implements ExceptionFilter {
 
   #json(response: Response, { code, status, detail, ...more }: Problem & Extras, reference: string): void {
     const { heading, sentence } = textOf(code);
-    const body = { type: 'about:blank', title: heading, status, code, reference, detail: detail ?? sentence, ...more };
+    const type = `${this.config.baseUrl}/api/docs#${code}`;
+    const body: ProblemDetails = { type, title: heading, status, code, reference, detail: detail ?? sentence, ...more };
     response.type('application/problem+json').send(JSON.stringify(body));
   }
 
@@ -163,6 +172,7 @@ function waysOn(error: unknown, request: Request, reconnectPath: string | undefi
 
 /** Nest says "not found" as well where only the method is wrong. */
 function sharpen(error: unknown, request: Request): unknown {
+  if (error instanceof HttpException && error.cause instanceof URIError) return new NotFoundException(); // nobody's path
   if (!(error instanceof NotFoundException)) return error;
   const methods = methodsOf(request);
   if (methods.length > 0) return new MethodNotAllowedError(methods.join(', '));
@@ -220,7 +230,7 @@ interface OurError extends Error {
   readonly code: string;
   readonly status: number;
   readonly publicReason?: string;
-  readonly errors?: readonly { path: string; message: string }[];
+  readonly errors?: FieldError[];
 }
 
 function isOurs(error: unknown): error is OurError {
