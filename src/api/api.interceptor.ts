@@ -13,38 +13,32 @@ interface Contract {
 }
 
 /**
- * The two ends of a route under /api: what no decorator asks for is refused before the handler is called, and what
+ * The two ends of an `@ApiRoute`: what no decorator asks for is refused before the handler is called, and what
  * the schema of the answer does not have stays here, whatever the handler has given.
  */
 @Injectable()
 export class ApiInterceptor implements NestInterceptor {
-  /** By handler: decorators do not change. */
-  readonly #contracts = new Map<unknown, Contract>();
+  /** By handler: decorators do not change. Nothing for pages, and for routes of extensions that do not say it. */
+  readonly #contracts = new Map<unknown, Contract | undefined>();
 
   constructor(private readonly reflector: Reflector) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const request = context.switchToHttp().getRequest<Request>();
-    const { inputs, answer } = this.#contractOf(context);
-    if (isApi(request)) refuseUnasked(request, inputs);
+    const contract = this.#contractOf(context);
+    if (!contract) return next.handle();
+    const { inputs, answer } = contract;
+    refuseUnasked(context.switchToHttp().getRequest<Request>(), inputs);
     return answer === undefined ? next.handle() : next.handle().pipe(map((given) => answer.parse(given)));
   }
 
-  #contractOf(context: ExecutionContext): Contract {
+  #contractOf(context: ExecutionContext): Contract | undefined {
     const handler = context.getHandler();
-    const known = this.#contracts.get(handler);
-    if (known) return known;
-    const { answer } = this.reflector.get<ApiRouteFacts | undefined>(API_ROUTE, handler) ?? {};
-    const contract = { inputs: inputsOf(context.getClass(), handler.name), answer };
+    if (this.#contracts.has(handler)) return this.#contracts.get(handler);
+    const facts = this.reflector.get<ApiRouteFacts | undefined>(API_ROUTE, handler);
+    const contract = facts && { inputs: inputsOf(context.getClass(), handler.name), answer: facts.answer };
     this.#contracts.set(handler, contract);
     return contract;
   }
-}
-
-/** By the route and not by the address, which may be spelled /API/me. */
-function isApi(request: Request): boolean {
-  const { path } = request.route as { path: string };
-  return path.startsWith('/api/');
 }
 
 function refuseUnasked({ query, body }: Request, inputs: readonly RouteInput[]): void {

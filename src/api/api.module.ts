@@ -9,7 +9,8 @@ import { SchemaPipe } from './schema.pipe.js';
  *   @Body({ schema }), @Query({ schema }), @Param('id', { schema: id })   what comes in    (schema.pipe)
  *   @ApiRoute({ summary, answer, problems })                              what goes out    (api.interceptor)
  *
- * A part without a schema takes nothing. The document at /api/openapi.json is read off the same schemas, in web/.
+ * A part without a schema takes nothing. A route of an extension may do without @ApiRoute and is held to nothing. The
+ * document at /api/openapi.json is read off the same schemas, in web/.
  * Not here: the schemas themselves. They stand in the room that has the route.
  */
 @Module({
