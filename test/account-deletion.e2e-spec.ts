@@ -153,6 +153,22 @@ describe('a deletion', () => {
   });
 });
 
+describe('a deletion beside a merge', () => {
+  it('locks who leaves and the admins in the order of their ids, so that neither waits for the other for ever', async () => {
+    await noAdmins();
+    const ada = await house.come(house.somebodyAt('google'));
+    const admin = await house.come(house.somebodyAt('acme'));
+    await promote(admin);
+    const release = await house.database.hold('SELECT FROM users WHERE id = $1 FOR UPDATE', [ada.id]);
+    const leaving = leave(ada);
+    await house.database.waiting(1);
+    expect(await sql('SELECT FROM users WHERE id = $1 FOR UPDATE SKIP LOCKED', [admin.id])).toHaveLength(1);
+    await release();
+    await leaving;
+    await noAdmins();
+  });
+});
+
 describe('the last admin', () => {
   it('stays, with everything that is theirs', async () => {
     const ada = await house.comeBothWays();
