@@ -23,6 +23,6 @@ export class ProvidersApi {
   @Public()
   @ApiRoute({ summary: 'The ways to sign in here.', answer: providers })
   list(): readonly SignInLink[] {
-    return signInLinks(this.registry).providers;
+    return signInLinks(this.registry).providers.map(({ id, label, signInUrl }) => ({ id, label, signInUrl }));
   }
 }
