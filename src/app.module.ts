@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { AccountModule } from './account/account.module.js';
+import { AdminModule } from './admin/admin.module.js';
 import { ApiModule } from './api/api.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
@@ -50,6 +51,7 @@ export class AppModule {
         AuditModule,
         AuthModule,
         AccountModule,
+        AdminModule,
         WebModule,
         OpsModule,
         ...(standIn ? [standIn.module] : []),

@@ -12,7 +12,8 @@ const LEVELS = [
   ['providers', 'oauth-accounts', 'sessions', 'audit'],
   ['auth'],
   ['account'],
-  ['stand-in', 'web', 'ops'],
+  ['doctor'],
+  ['admin', 'stand-in', 'web', 'ops'],
   // Files beside the rooms put them together.
   [''],
   // And these run what was put together.
