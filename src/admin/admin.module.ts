@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AccountModule } from '../account/account.module.js';
 import { BulkUnlink } from './bulk-unlink.js';
+import { CsvFiles } from './csv.js';
 import { Exports } from './exports.js';
 import { LinkedAccountsApi } from './linked-accounts.api.js';
 import { LinkedAccountsController } from './linked-accounts.controller.js';
@@ -19,6 +20,6 @@ import { ListingReader } from './listing.js';
 @Module({
   imports: [AccountModule],
   controllers: [LinkedAccountsApi, LinkedAccountsController],
-  providers: [BulkUnlink, Exports, LinkedAccounts, ListingReader],
+  providers: [BulkUnlink, CsvFiles, Exports, LinkedAccounts, ListingReader],
 })
 export class AdminModule {}
