@@ -11,6 +11,8 @@ export const CHAIN_BATCH = 500;
 /** One cheap look where nothing waits. Parameter: how many at most. */
 export const CHAIN = 'SELECT chain_audit_entries($1) AS chained';
 
+const HEAD = 'SELECT position, hash FROM audit_chain ORDER BY position DESC LIMIT 1';
+
 /**
  * Puts entries into the chain some seconds after they were written, so that no sign-in waits for another's place in it.
  * Which process does it is nobody's concern (see chain_audit_entries).
@@ -30,6 +32,12 @@ export class AuditChain implements OnApplicationBootstrap, BeforeApplicationShut
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.#work.stop();
+  }
+
+  /** How far the chain has come; undefined before its first link. */
+  async head(): Promise<{ position: bigint; hash: Buffer } | undefined> {
+    const [row] = await this.dataSource.query<{ position: string; hash: Buffer }[]>(HEAD);
+    return row && { position: BigInt(row.position), hash: row.hash };
   }
 
   /** Chains what waits, unless another process is at it. @returns how many */

@@ -18,6 +18,6 @@ import { AuditTrail } from './audit-trail.js';
 @Module({
   imports: [TypeOrmModule.forFeature([AuditEntry])],
   providers: [AuditTrail, AuditChain],
-  exports: [AuditTrail],
+  exports: [AuditChain, AuditTrail],
 })
 export class AuditModule {}

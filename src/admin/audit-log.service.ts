@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { ValidationFailedError } from '../api/validation-failed.error.js';
+import { AUDIT_LOG, AUDIT_ORDER, auditConditions, type AuditFilters, type ShownEntry } from './audit-log.listing.js';
+import { ACTS } from './audit-log.wording.js';
+import { ListingReader, type Page, type Total } from './listing.js';
+import { storedValues } from './stored-values.js';
+
+/** The whole audit trail, as whoever runs this place sees it. */
+@Injectable()
+export class AuditLog {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly listings: ListingReader,
+  ) {}
+
+  /** A page of it, and how many entries there are. @throws ValidationFailedError */
+  async page(query: AuditFilters & { limit: number; cursor?: string }): Promise<Page<ShownEntry> & { total: Total }> {
+    const conditions = auditConditions(query);
+    const [page, total] = await Promise.all([
+      this.listings.page(AUDIT_LOG, { ...query, sort: AUDIT_ORDER, conditions }),
+      this.listings.total(AUDIT_LOG, conditions),
+      this.refuseUnknown(query),
+    ]);
+    return { ...page, total };
+  }
+
+  /** All of it, batch after batch. */
+  walk(filters: AuditFilters): AsyncGenerator<ShownEntry[]> {
+    return this.listings.walk(AUDIT_LOG, { conditions: auditConditions(filters), sort: AUDIT_ORDER });
+  }
+
+  /** All acts of ours, then those that extensions have written. */
+  async actions(): Promise<string[]> {
+    return [...new Set([...Object.keys(ACTS), ...(await storedValues(this.dataSource, 'audit_entries', 'action'))])];
+  }
+
+  /** What nobody can have done is a mistake in the query rather than an empty list. @throws ValidationFailedError */
+  async refuseUnknown({ action }: AuditFilters): Promise<void> {
+    if (action === undefined || Object.hasOwn(ACTS, action) || (await this.actions()).includes(action)) return;
+    throw new ValidationFailedError([{ path: ['action'], message: 'There is no such action.' }]);
+  }
+}
