@@ -32,17 +32,14 @@ export const attemptColumns = (nameOf: (provider: string) => NamedProvider): rea
   { name: 'reasons', value: ({ reasons }) => reasons?.join('; ') ?? null },
   {
     name: 'returnedAt',
-    label: 'At the provider',
+    label: 'Time taken',
     value: ({ returnedAt }) => returnedAt.toISOString(),
-    cell: ({ startedAt, returnedAt }) => ({ text: durationText(startedAt, returnedAt) }),
+    cell: ({ startedAt, returnedAt, finishedAt }) => ({
+      text: `${durationText(startedAt, returnedAt)} there`,
+      beside: finishedAt === null ? undefined : `${durationText(returnedAt, finishedAt)} here`,
+    }),
   },
-  {
-    name: 'finishedAt',
-    label: 'Here',
-    value: ({ finishedAt }) => finishedAt?.toISOString() ?? null,
-    cell: ({ returnedAt, finishedAt }) =>
-      finishedAt === null ? { text: '–', isSoft: true } : { text: durationText(returnedAt, finishedAt) },
-  },
+  { name: 'finishedAt', value: ({ finishedAt }) => finishedAt?.toISOString() ?? null },
   {
     name: 'device',
     label: 'Browser',

@@ -58,9 +58,10 @@ const DECISIONS: Readonly<Record<string, string>> = {
 
 export const decisionText = (decision: string): string => DECISIONS[decision] ?? decision;
 
-/** "0.4 s", "12 s", "3 min 5 s" */
+/** "62 ms", "1.4 s", "12 s", "3 min 5 s" */
 export function durationText(from: Date, to: Date): string {
   const ms = Math.max(0, to.getTime() - from.getTime());
+  if (ms < 1000) return `${ms} ms`;
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds} s`;

@@ -49,7 +49,7 @@ export class AuditLogController {
           kind: 'choice',
           options: actions.map((action) => ({ value: action, label: actText(action) })),
         },
-        { name: 'target', label: 'To whom (user:id, account:id …)', kind: 'text' },
+        { name: 'target', label: 'To whom (user:id)', kind: 'text' },
         { name: 'after', label: 'From', kind: 'day' },
         { name: 'before', label: 'Before', kind: 'day' },
       ],

@@ -24,8 +24,16 @@ export const ACTS: Readonly<Record<string, string>> = {
 /** An act without words here is told by its name. */
 export const actText = (action: string): string => (Object.hasOwn(ACTS, action) ? (ACTS[action] ?? action) : action);
 
-/** "provider: google, device: Firefox on Linux" */
+const NAMES: Readonly<Record<string, string>> = { device: 'browser', filteredBy: 'filtered by' };
+
+/** "provider: google, browser: Firefox on Linux" */
 export function dataText(data: Readonly<Record<string, unknown>>): string | undefined {
-  const parts = Object.entries(data).map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`); // prettier-ignore
+  const told = Object.entries(data).map(([name, value]) => [NAMES[name] ?? name, valueText(value)] as const);
+  const parts = told.flatMap(([name, text]) => (text === '' ? [] : [`${name}: ${text}`]));
   return parts.length === 0 ? undefined : parts.join(', ');
+}
+
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(valueText).join(' and ');
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
