@@ -8,6 +8,7 @@ import { DataSource } from 'typeorm';
 import { AuditChain } from '../src/audit/audit-chain.js';
 import { redactTrail } from '../src/audit/audit-redaction.js';
 import { ChainVerification, type Fault } from '../src/audit/chain-verification.js';
+import { migrate } from '../src/database/migrate.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 
 let database: TestDatabase;
@@ -104,6 +105,31 @@ describe('the trail', () => {
       expect(row).toEqual({ held: false });
     },
   );
+
+  it('is kept, chained and redacted for an owner who is no superuser', async () => {
+    const owner = `owner_${randomUUID().slice(0, 8)}`;
+    const own = new URL(database.url);
+    own.pathname = `/${owner}`;
+    await database.query(`CREATE ROLE ${owner} LOGIN PASSWORD 'owner'`);
+    await database.query(`CREATE DATABASE ${owner} OWNER ${owner}`);
+    own.username = owner;
+    own.password = 'owner';
+    await migrate(own.href);
+    const source = await new DataSource({ type: 'postgres', url: own.href }).initialize();
+    const ada = randomUUID();
+    await source.query(ADD, [randomUUID(), ada, { device: 'Firefox on Linux' }, '192.0.2.7']);
+    expect(await new AuditChain(source).chainWaiting()).toBe(1);
+    for (const statement of ['DELETE FROM audit_entries', 'TRUNCATE audit_entries', 'DELETE FROM audit_chain']) {
+      await expect(source.query(statement)).rejects.toThrow('permission denied');
+    }
+    await expect(source.query(`UPDATE audit_entries SET action = 'x'`)).rejects.toThrow('only ever appended');
+    await source.transaction((manager) => redactTrail(manager, ada));
+    const left = await source.query<unknown[]>('SELECT ip, data, salt FROM audit_entries JOIN audit_chain ON entry_id = id'); // prettier-ignore
+    await source.destroy();
+    await database.query(`DROP DATABASE ${owner} WITH (FORCE)`);
+    await database.query(`DROP ROLE ${owner}`);
+    expect(left).toEqual([{ ip: null, data: {}, salt: null }]);
+  });
 
   it('is covered by the chain in every column', async () => {
     const columns = await database.query<{ name: string }>(

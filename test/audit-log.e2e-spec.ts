@@ -271,6 +271,13 @@ describe('the page /admin/audit', () => {
     );
   });
 
+  it('is chained by the application itself, soon after', async () => {
+    await store();
+    const chain = app.nest.get(AuditChain, { strict: false });
+    while ((await chain.head()) === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
+    expect((await chain.head())?.position).toBe(1n);
+  });
+
   it('goes on without what makes no sense, and says so', async () => {
     const { status, text } = await page('/admin/audit?actorId=ada&utm=1');
     expect(status).toBe(200);

@@ -6,7 +6,7 @@ const EVERY_MS = 5000;
 const JITTER_MS = 5000;
 
 /** A statement of some milliseconds: a deletion that wants to redact waits no longer than one. */
-export const CHAIN_BATCH = 500;
+export const CHAIN_BATCH = 200;
 
 /** One cheap look where nothing waits. Parameter: how many at most. */
 export const CHAIN = 'SELECT chain_audit_entries($1) AS chained';
