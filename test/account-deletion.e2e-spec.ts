@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import type { Client } from '../src/access/client.js';
 import { AccountDeletion } from '../src/account/account-deletion.js';
+import { AuditChain } from '../src/audit/audit-chain.js';
+import { ChainVerification, type Fault } from '../src/audit/chain-verification.js';
 import { MergeService } from '../src/auth/merge.service.js';
 import { ProviderClient } from '../src/oauth-accounts/provider-client.js';
 import { type Person, TwoProviders } from './support/two-providers.js';
@@ -92,6 +95,30 @@ describe('a deletion', () => {
     expect(await house.count(traced, all)).toBeGreaterThan(0);
     await leave(ada);
     expect(await house.count(traced, all)).toBe(0);
+  });
+
+  it('leaves the chain of the trail whole, what was chained before as well as what is chained after', async () => {
+    const chain = house.app.nest.get(AuditChain, { strict: false });
+    const grace = await house.come(house.somebodyAt('acme'));
+    const ada = await house.come(house.somebodyAt('google'));
+    await house.link(ada.browser, grace.proof);
+    await house.app.nest.get(MergeService, { strict: false }).merge(ada.browser.cookies.get('pending-link')!, ada.id, CLIENT); // prettier-ignore
+    await chain.chainWaiting();
+    await house.come(ada.proof);
+    await leave(ada);
+    await chain.chainWaiting();
+    const faults: Fault[] = [];
+    const client = new pg.Client(house.database.url);
+    await client.connect();
+    await new ChainVerification(client).run(
+      undefined,
+      (fault) => void faults.push(fault),
+      () => undefined,
+    );
+    await client.end();
+    expect(faults).toEqual([]);
+    const salted = `audit_chain JOIN audit_entries e ON e.id = entry_id WHERE salt IS NOT NULL AND actor_id = ANY($1::uuid[])`;
+    expect(await house.count(salted, [[ada.id, grace.id]])).toBe(0);
   });
 
   it('comes once: a second one finds nobody, and is neither announced nor written down', async () => {

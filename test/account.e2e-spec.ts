@@ -30,9 +30,8 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   provider.reset();
-  await database.query(
-    'TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, audit_entries, pending_links, revocations',
-  );
+  await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, pending_links, revocations');
+  await database.forgetTrail();
 });
 
 afterAll(async () => {

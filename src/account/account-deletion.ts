@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Client } from '../access/client.js';
+import { redactTrail } from '../audit/audit-redaction.js';
 import { USER_DELETED, type UserDeleted } from '../auth/auth.events.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
@@ -12,17 +13,6 @@ import { UsersService } from '../users/users.service.js';
 
 const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 
-/**
- * The trail keeps what was done, under an id that leads to nobody any more, and neither from where nor with what: also what was
- * done by whoever they were merged from.
- */
-const PSEUDONYMISE = `
-  WITH RECURSIVE they (id) AS (
-    SELECT $1::uuid
-    UNION
-    SELECT substr(target, 6)::uuid FROM audit_entries JOIN they ON actor_id = they.id WHERE action = 'user.merged'
-  )
-  UPDATE audit_entries SET ip = NULL, data = data - 'device' FROM they WHERE actor_id = they.id OR target = 'user:' || they.id`;
 const AUDIT = `
   INSERT INTO audit_entries (id, actor_id, action, target, reference)
   VALUES (gen_random_uuid(), $1::uuid, 'user.deleted', 'user:' || $1::uuid, $2)`;
@@ -50,7 +40,7 @@ export class AccountDeletion {
         const { affected } = await manager.delete(User, { id: userId });
         if (affected !== 1) return undefined;
         await manager.query(AUDIT, [userId, reference]);
-        await manager.query(PSEUDONYMISE, [userId]);
+        await redactTrail(manager, userId);
         return sessions;
       }),
     );

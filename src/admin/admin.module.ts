@@ -1,5 +1,12 @@
 import { Module } from '@nestjs/common';
 import { AccountModule } from '../account/account.module.js';
+import { AuditModule } from '../audit/audit.module.js';
+import { AttemptsApi } from './attempts.api.js';
+import { AttemptsController } from './attempts.controller.js';
+import { Attempts } from './attempts.service.js';
+import { AuditLogApi } from './audit-log.api.js';
+import { AuditLogController } from './audit-log.controller.js';
+import { AuditLog } from './audit-log.service.js';
 import { BulkUnlink } from './bulk-unlink.js';
 import { CsvFiles } from './csv.js';
 import { Exports } from './exports.js';
@@ -13,13 +20,22 @@ import { ListingReader } from './listing.js';
  *
  *   GET /admin/accounts, /api/admin/accounts, …/accounts.csv   every linked account                (linked-accounts.…)
  *   POST /admin/accounts/review, …/unlink                      those that are chosen: what would happen, and it happens
+ *   GET /admin/attempts, /api/admin/attempts, …/attempts.csv   every try to sign in                (attempts.…)
+ *   GET /admin/audit, /api/admin/audit, …/audit.csv            who did what to whom                (audit-log.…)
  *
  * A listing is a table, its orders, filters and columns (listing.ts says what one is): one statement reads a page, along an
  * index, at the same cost wherever it begins; a second one counts. listing-page makes its page, csv its file.
  */
 @Module({
-  imports: [AccountModule],
-  controllers: [LinkedAccountsApi, LinkedAccountsController],
-  providers: [BulkUnlink, CsvFiles, Exports, LinkedAccounts, ListingReader],
+  imports: [AccountModule, AuditModule],
+  controllers: [
+    AttemptsApi,
+    AttemptsController,
+    AuditLogApi,
+    AuditLogController,
+    LinkedAccountsApi,
+    LinkedAccountsController,
+  ],
+  providers: [Attempts, AuditLog, BulkUnlink, CsvFiles, Exports, LinkedAccounts, ListingReader],
 })
 export class AdminModule {}

@@ -12,16 +12,7 @@ import {
 import { CsvFiles } from './csv.js';
 import { linkedAccountColumns } from './linked-accounts.columns.js';
 import { ListingReader, type Page, type Total } from './listing.js';
-
-/** One step along an index for each provider that is there, however many accounts it has. */
-const STORED_PROVIDERS = `
-  WITH RECURSIVE stored (provider) AS (
-    (SELECT provider FROM oauth_accounts ORDER BY provider LIMIT 1)
-    UNION ALL
-    SELECT (SELECT a.provider FROM oauth_accounts a WHERE a.provider > stored.provider ORDER BY a.provider LIMIT 1)
-    FROM stored WHERE stored.provider IS NOT NULL
-  )
-  SELECT provider FROM stored WHERE provider IS NOT NULL`;
+import { storedValues } from './stored-values.js';
 
 /** Every linked account there is, as whoever runs this place sees them. */
 @Injectable()
@@ -58,9 +49,9 @@ export class LinkedAccounts {
   /** Those of the sign-in page in its order, then those that are configured no more and have accounts. */
   async providers(): Promise<NamedProvider[]> {
     const configured = this.names.all();
-    const rows = await this.dataSource.query<{ provider: string }[]>(STORED_PROVIDERS);
-    const left = rows.filter(({ provider }) => !configured.some(({ id }) => id === provider));
-    return [...configured, ...left.map(({ provider }) => this.names.of(provider))];
+    const stored = await storedValues(this.dataSource, 'oauth_accounts', 'provider');
+    const left = stored.filter((provider) => !configured.some(({ id }) => id === provider));
+    return [...configured, ...left.map((provider) => this.names.of(provider))];
   }
 
   /** A provider that nobody has an account at and nobody can: a mistake in the query rather than an empty list. */

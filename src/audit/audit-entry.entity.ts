@@ -15,7 +15,7 @@ export class AuditEntry {
   @Column({ type: 'text' })
   action: string;
 
-  /** `user:<id>`, `account:<id>` or `session:<id>`. */
+  /** A kind and an id: `user:<id>`, `account:<id>`, `session:<id>`, … */
   @Column({ type: 'text' })
   target: string;
 

@@ -3,6 +3,7 @@
  *
  *   migrate             brings the schema up to date
  *   keys:…              makes a key, shows which are used, seals everything anew with the newest   (keys-…)
+ *   audit:verify        proves that nobody has changed the audit trail
  *   revocations:list    the grants that providers have not been told about yet
  *   accounts:export     every linked account as CSV
  *   seed                fills a development database with invented people
@@ -17,6 +18,7 @@ import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { lastWords } from '../config/plain-error.js';
 import { addAccountsExport } from './accounts-export.js';
+import { addAuditVerify } from './audit-verify.js';
 import { addKeysGenerate } from './keys-generate.js';
 import { addKeysRotate } from './keys-rotate.js';
 import { addKeysStatus } from './keys-status.js';
@@ -32,6 +34,7 @@ const COMMANDS = [
   addKeysGenerate,
   addKeysStatus,
   addKeysRotate,
+  addAuditVerify,
   addRevocationsList,
   addAccountsExport,
   addProviderNew,

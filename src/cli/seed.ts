@@ -139,7 +139,7 @@ const USERS = 'users (id, name, email, email_verified, role, blocked_at, created
 const ACCOUNTS =
   'oauth_accounts (id, user_id, provider, subject, email, email_verified, name, scopes, health, health_reason, linked_at, last_used_at)';
 const ATTEMPTS =
-  'sign_in_attempts (state_hash, provider, intent, started_at, finished_at, outcome, step, code, reference)';
+  'sign_in_attempts (state_hash, provider, intent, started_at, returned_at, finished_at, outcome, step, code, reference)';
 
 type Value = string | boolean | Date | null;
 
@@ -173,7 +173,9 @@ function attemptRow({ provider, startedAt, finishedAt, failure }: SeededAttempt,
   const hash = createHash('sha256').update(name).digest('hex');
   const [code = null, step = null] = failure ?? [];
   const outcome = failure ? 'failed' : 'succeeded';
-  return [`\\x${hash}`, provider, 'sign_in', startedAt, finishedAt, outcome, step, code, hash.slice(0, 12)];
+  // Half a second here; the rest of the time they were at the provider.
+  const returnedAt = new Date(Math.max(startedAt.getTime(), finishedAt.getTime() - 500));
+  return [`\\x${hash}`, provider, 'sign_in', startedAt, returnedAt, finishedAt, outcome, step, code, hash.slice(0, 12)];
 }
 
 async function copy(client: Client, into: string, rows: readonly (readonly Value[])[]): Promise<void> {

@@ -76,6 +76,7 @@ describe('loadConfig', () => {
     ['DATABASE_URL', 'mysql://db'],
     ['DATABASE_POOL_SIZE', '0'],
     ['SESSION_IDLE_DAYS', '-1'],
+    ['ATTEMPT_RETENTION_DAYS', '0.5'],
     ['SESSION_ABSOLUTE_DAYS', 'x'],
     ['TRUST_PROXY', 'true'],
     ['TRUST_PROXY', '10.0.0.0/99'],

@@ -35,6 +35,7 @@ export interface Config {
   readonly secretKeys: readonly SecretKey[];
   readonly sessionIdleDays: number;
   readonly sessionAbsoluteDays: number;
+  readonly attemptRetentionDays: number;
   readonly signUp: 'open' | 'closed';
   readonly allowedEmailDomains: readonly string[];
   /** `provider:subject`, as written. */
@@ -163,6 +164,11 @@ export const SETTINGS = {
   },
   SESSION_IDLE_DAYS: { read: days, otherwise: '14', meaning: 'days without a visit after which a session ends' },
   SESSION_ABSOLUTE_DAYS: { read: days, otherwise: '90', meaning: 'days after which a session ends in any case' },
+  ATTEMPT_RETENTION_DAYS: {
+    read: days.min(1, 'must be at least 1'),
+    otherwise: '30',
+    meaning: 'days after which the record of a sign-in attempt is deleted; at least 1',
+  },
   TRUST_PROXY: {
     read: z.string().transform(parseTrustProxy),
     otherwise: 'none',
@@ -244,6 +250,7 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
     databasePoolSize: read('DATABASE_POOL_SIZE') ?? 10,
     sessionIdleDays: read('SESSION_IDLE_DAYS') ?? 14,
     sessionAbsoluteDays: read('SESSION_ABSOLUTE_DAYS') ?? 90,
+    attemptRetentionDays: read('ATTEMPT_RETENTION_DAYS') ?? 30,
     signUp: read('SIGN_UP') ?? 'open',
     allowedEmailDomains: (read('ALLOWED_EMAIL_DOMAINS') ?? []).map((domain) => domain.toLowerCase()),
     adminAccounts: read('ADMIN_ACCOUNTS') ?? [],

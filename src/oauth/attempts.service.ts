@@ -1,6 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, type Repository } from 'typeorm';
+import type { Client } from '../access/client.js';
+import { deviceOf } from '../access/device.js';
 import { tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { type PreparedStatement, runPrepared } from '../database/prepared.js';
@@ -13,8 +15,8 @@ import { SignInAttemptRecord } from './sign-in-attempt.entity.js';
 const USE_ATTEMPT: PreparedStatement = {
   name: 'use-attempt',
   text: `
-    INSERT INTO sign_in_attempts (state_hash, provider, intent, started_at, reference)
-    VALUES ($1, $2, $3, $4, $5)
+    INSERT INTO sign_in_attempts (state_hash, provider, intent, started_at, reference, device)
+    VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (state_hash) DO NOTHING
     RETURNING true AS used`,
 };
@@ -34,13 +36,14 @@ export class AttemptsService {
   ) {}
 
   /** Uses an attempt up. False when it has been used before, also while the first use still runs. */
-  async use(attempt: SignInAttempt, reference: string): Promise<boolean> {
+  async use(attempt: SignInAttempt, { reference, userAgent }: Client): Promise<boolean> {
     const values = [
       tokenHash(attempt.state),
       attempt.provider,
       attempt.intent,
       new Date(attempt.startedAtMs),
       reference,
+      deviceOf(userAgent),
     ];
     const rows = await retryConflicts(() => runPrepared(this.dataSource, USE_ATTEMPT, values));
     return rows.length === 1;

@@ -3,7 +3,7 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import type { Request, Response } from 'express';
 import { AccessError } from '../access/access.errors.js';
-import { referenceOf } from '../access/client.js';
+import { clientOf, referenceOf } from '../access/client.js';
 import { causedByAnotherSite } from '../access/same-origin.guard.js';
 import { Gate } from '../events/gate.js';
 import { AttemptsService } from './attempts.service.js';
@@ -135,7 +135,7 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       if (callback.issuer === undefined ? await provider.promisesIssuer() : !provider.isIssuer(callback.issuer)) {
         throw new OAuthError('issuer_mismatch', 'callback', 'iss is wrong or missing');
       }
-      if (!(await this.attempts.use(attempt, referenceOf(request)))) {
+      if (!(await this.attempts.use(attempt, clientOf(request)))) {
         if (!(await this.handler.isSignedIn(request))) throw new OAuthError('attempt_used', 'attempt', 'used before');
         // The doubled callback of somebody who is signed in by now: a double click, or the way back in the history.
         request.oauth = { location: '/' };

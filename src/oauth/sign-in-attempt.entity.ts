@@ -15,6 +15,10 @@ export class SignInAttemptRecord {
   @Column({ name: 'started_at', type: 'timestamptz' })
   startedAt: Date;
 
+  /** When the callback came: until then the person was at the provider, from then on here. */
+  @Column({ name: 'returned_at', type: 'timestamptz' })
+  returnedAt: Date;
+
   @Column({ name: 'finished_at', type: 'timestamptz', nullable: true })
   finishedAt: Date | null;
 
@@ -29,6 +33,10 @@ export class SignInAttemptRecord {
 
   @Column({ type: 'text' })
   reference: string;
+
+  /** The kind of browser, as access/device tells it. */
+  @Column({ type: 'text', nullable: true })
+  device: string | null;
 
   /** What the linking policy decided, and why; null where it was not asked. */
   @Column({ type: 'text', nullable: true })

@@ -12,6 +12,8 @@ export interface TestDatabase {
   waiting(count: number): Promise<void>;
   /** Resolves when no statement of the application runs any more, those of dead processes included. */
   settled(): Promise<void>;
+  /** Empties the audit trail and its chain, which refuse that to everybody else. */
+  forgetTrail(): Promise<void>;
   /** All of it as text, as a dump would hold it. */
   dump(): Promise<string>;
   drop(): Promise<void>;
@@ -47,6 +49,13 @@ export async function createDatabase(): Promise<TestDatabase> {
     },
     waiting: (count) => untilRows(client, `${OURS} AND wait_event_type = 'Lock'`, count),
     settled: () => untilRows(client, `${OURS} AND state <> 'idle'`, 0),
+    forgetTrail: async () => {
+      await client.query(`
+        BEGIN;
+        SET LOCAL session_replication_role = replica;
+        TRUNCATE audit_entries, audit_chain, audit_unchained;
+        COMMIT;`);
+    },
     dump: async () => {
       const tables = await client.query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`);
       let text = '';

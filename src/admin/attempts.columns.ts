@@ -1,0 +1,73 @@
+import type { NamedProvider } from '../account/provider-names.js';
+import { moment } from '../account/wording.js';
+import type { ShownAttempt } from './attempts.listing.js';
+import { decisionText, durationText, STEPS, WHY_FAILED } from './attempts.wording.js';
+import type { Cell, Column } from './columns.js';
+
+/** What is seen of an attempt: on the page those with a label, in the CSV file those with a value. In their order. */
+export const attemptColumns = (nameOf: (provider: string) => NamedProvider): readonly Column<ShownAttempt>[] => [
+  {
+    name: 'reference',
+    label: 'Reference',
+    cell: ({ reference }) => ({ text: reference, isCode: true }),
+  },
+  {
+    name: 'startedAt',
+    label: 'Begun',
+    as: 'time',
+    cell: ({ startedAt }) => ({ text: moment(startedAt).text, time: moment(startedAt).iso }),
+  },
+  {
+    name: 'provider',
+    label: 'Provider',
+    cell: ({ provider }) => ({ text: nameOf(provider).label, provider: nameOf(provider) }),
+  },
+  { name: 'intent' },
+  { name: 'outcome', label: 'Outcome', cell: outcomeCell },
+  { name: 'step' },
+  { name: 'code', label: 'Why it failed', cell: failureCell },
+  { name: 'decision', label: 'Decided', cell: decisionCell },
+  { name: 'reasons', as: 'list' },
+  {
+    name: 'returnedAt',
+    label: 'Time taken',
+    as: 'time',
+    cell: ({ startedAt, returnedAt, finishedAt }) => ({
+      text: `${durationText(startedAt, returnedAt)} there`,
+      beside: finishedAt === null ? undefined : `${durationText(returnedAt, finishedAt)} here`,
+    }),
+  },
+  { name: 'finishedAt', as: 'time' },
+  {
+    name: 'device',
+    label: 'Browser',
+    cell: ({ device }) => ({ text: device ?? 'not known', isSoft: device === null }),
+  },
+  {
+    name: 'userId',
+    label: 'Person',
+    cell: ({ userId, userName }) =>
+      userId === null
+        ? { text: '–', isSoft: true }
+        : { text: userName ?? 'without a name', href: `/admin/users/${userId}` },
+  },
+];
+
+function outcomeCell({ outcome, intent }: ShownAttempt): Cell {
+  const beside = intent === 'link' ? 'to link an account' : undefined;
+  if (outcome === 'succeeded') return { text: intent === 'link' ? 'linked' : 'signed in', gate: 'open' };
+  return outcome === 'failed'
+    ? { text: 'failed', gate: 'down', beside }
+    : { text: 'not finished', isSoft: true, beside };
+}
+
+function failureCell({ code, step }: ShownAttempt): Cell {
+  if (code === null) return { text: '–', isSoft: true };
+  const where = step === null ? undefined : (STEPS[step] ?? step);
+  return { text: code, isCode: true, note: where, beside: WHY_FAILED[code] };
+}
+
+function decisionCell({ decision, reasons }: ShownAttempt): Cell {
+  if (decision === null) return { text: 'not asked', isSoft: true };
+  return { text: decisionText(decision), beside: reasons === null ? undefined : reasons.join('; ') };
+}

@@ -1,0 +1,39 @@
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import type { z } from 'zod';
+import { CurrentUser, Roles } from '../access/access.decorators.js';
+import { clientOf } from '../access/client.js';
+import type { SignedInUser } from '../access/signed-in.js';
+import { ApiRoute } from '../api/api-route.js';
+import { type AuditFilters, auditFilters, auditPage, auditQuery } from './audit-log.listing.js';
+import { AuditLog } from './audit-log.service.js';
+import { sendCsv } from './csv.js';
+import { Exports } from './exports.js';
+
+@Controller('api/admin')
+@Roles('admin', 'viewer')
+export class AuditLogApi {
+  constructor(
+    private readonly log: AuditLog,
+    private readonly exports: Exports,
+  ) {}
+
+  @Get('audit')
+  @ApiRoute({ summary: 'Who did what to whom, by pages, the newest first.', answer: auditPage })
+  async list(@Query({ schema: auditQuery }) query: z.infer<typeof auditQuery>) {
+    return this.log.page(query);
+  }
+
+  @Get('audit.csv')
+  @ApiRoute({ summary: 'Every entry of the audit trail that the filters find, as a CSV file.', mediaType: 'text/csv' })
+  async csv(
+    @Query({ schema: auditFilters }) filters: AuditFilters,
+    @CurrentUser() user: SignedInUser,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.log.refuseUnknown(filters);
+    await this.exports.record(user, 'audit', filters, clientOf(request));
+    await sendCsv(response, 'audit', await this.log.file(filters));
+  }
+}

@@ -1,0 +1,51 @@
+import { moment } from '../account/wording.js';
+import type { ShownEntry } from './audit-log.listing.js';
+import { actText, dataText } from './audit-log.wording.js';
+import type { Cell, Column } from './columns.js';
+
+/** What is seen of an entry: on the page those with a label, in the CSV file all of them. In their order. */
+export const AUDIT_COLUMNS: readonly Column<ShownEntry>[] = [
+  {
+    name: 'at',
+    label: 'When',
+    as: 'time',
+    cell: ({ at }) => ({ text: moment(at).text, time: moment(at).iso }),
+  },
+  { name: 'actorId', label: 'Who', cell: actorCell },
+  {
+    name: 'action',
+    label: 'Did what',
+    cell: ({ action, data }) => ({ text: actText(action), beside: dataText(data) }),
+  },
+  { name: 'target', label: 'To whom', cell: targetCell },
+  { name: 'data' },
+  {
+    name: 'ip',
+    label: 'From where',
+    cell: ({ ip }) => (ip === null ? { text: '–', isSoft: true } : { text: ip, isCode: true }),
+  },
+  {
+    name: 'reference',
+    label: 'Reference',
+    cell: ({ reference }) => (reference === null ? { text: '–', isSoft: true } : { text: reference, isCode: true }),
+  },
+  { name: 'id' },
+];
+
+function actorCell({ actorId, actorName, isActorHere }: ShownEntry): Cell {
+  if (actorId === null) return { text: 'nobody signed in', isSoft: true };
+  if (!isActorHere) return { text: actorId, isCode: true, beside: 'who is gone' };
+  return { text: actorName ?? 'without a name', href: `/admin/users/${actorId}` };
+}
+
+function targetCell({ target, actorId, targetUserId, targetUserName }: ShownEntry): Cell {
+  if (target === `user:${actorId}`) return { text: 'themselves', isSoft: true };
+  if (targetUserId === null) return { text: target, isCode: true };
+  const name = targetUserName ?? 'somebody without a name';
+  const [kind = ''] = target.split(':');
+  return {
+    text: kind === 'user' ? name : `${kind} of ${name}`,
+    href: `/admin/users/${targetUserId}`,
+    beside: kind === 'user' ? undefined : target,
+  };
+}

@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import type { Readable } from 'node:stream';
+import { DataSource } from 'typeorm';
+import { ValidationFailedError } from '../api/validation-failed.error.js';
+import { AUDIT_COLUMNS } from './audit-log.columns.js';
+import { AUDIT_LOG, AUDIT_ORDER, auditConditions, type AuditFilters, type ShownEntry } from './audit-log.listing.js';
+import { ACTS } from './audit-log.wording.js';
+import { CsvFiles } from './csv.js';
+import { ListingReader, type Page, type Total } from './listing.js';
+import { storedValues } from './stored-values.js';
+
+/** The whole audit trail, as whoever runs this place sees it. */
+@Injectable()
+export class AuditLog {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly listings: ListingReader,
+    private readonly files: CsvFiles,
+  ) {}
+
+  /** A page of it, and how many entries there are. @throws ValidationFailedError */
+  async page(query: AuditFilters & { limit: number; cursor?: string }): Promise<Page<ShownEntry> & { total: Total }> {
+    const conditions = auditConditions(query);
+    const [page, total] = await Promise.all([
+      this.listings.page(AUDIT_LOG, { ...query, sort: AUDIT_ORDER, conditions }),
+      this.listings.total(AUDIT_LOG, conditions),
+      this.refuseUnknown(query),
+    ]);
+    return { ...page, total };
+  }
+
+  /** All of it that the filters find, as a CSV file. */
+  async file(filters: AuditFilters): Promise<Readable> {
+    return this.files.read(AUDIT_LOG, AUDIT_COLUMNS, { conditions: auditConditions(filters), sort: AUDIT_ORDER });
+  }
+
+  /** All acts of ours, then those that extensions have written. */
+  async actions(): Promise<string[]> {
+    return [...new Set([...Object.keys(ACTS), ...(await storedValues(this.dataSource, 'audit_entries', 'action'))])];
+  }
+
+  /** What nobody can have done is a mistake in the query rather than an empty list. @throws ValidationFailedError */
+  async refuseUnknown({ action }: AuditFilters): Promise<void> {
+    if (action === undefined || Object.hasOwn(ACTS, action) || (await this.actions()).includes(action)) return;
+    throw new ValidationFailedError([{ path: ['action'], message: 'There is no such action.' }]);
+  }
+}

@@ -1,0 +1,39 @@
+/** What was done, to whoever runs this place. What stands in the data is said beside it. */
+export const ACTS: Readonly<Record<string, string>> = {
+  'user.registered': 'came for the first time',
+  'user.signed-in': 'signed in',
+  'user.signed-out': 'signed out',
+  'user.merged': 'joined another profile to theirs',
+  'user.deleted': 'deleted their profile',
+  'user.blocked': 'blocked',
+  'user.unblocked': 'unblocked',
+  'user.role-changed': 'changed the role',
+  'account.linked': 'linked an account',
+  'account.unlinked': 'unlinked an account',
+  'account.reconnected': 'connected an account again',
+  'session.ended': 'ended a session',
+  'invitation.created': 'invited somebody',
+  'invitation.withdrawn': 'withdrew an invitation',
+  'accounts.exported': 'downloaded the linked accounts',
+  'users.exported': 'downloaded the people',
+  'attempts.exported': 'downloaded the sign-in attempts',
+  'audit.exported': 'downloaded the audit trail',
+  'invitations.exported': 'downloaded the invitations',
+};
+
+/** An act without words here is told by its name. */
+export const actText = (action: string): string => (Object.hasOwn(ACTS, action) ? (ACTS[action] ?? action) : action);
+
+const NAMES: Readonly<Record<string, string>> = { device: 'browser', filteredBy: 'filtered by' };
+
+/** "provider: google, browser: Firefox on Linux" */
+export function dataText(data: Readonly<Record<string, unknown>>): string | undefined {
+  const told = Object.entries(data).map(([name, value]) => [NAMES[name] ?? name, valueText(value)] as const);
+  const parts = told.flatMap(([name, text]) => (text === '' ? [] : [`${name}: ${text}`]));
+  return parts.length === 0 ? undefined : parts.join(', ');
+}
+
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(valueText).join(' and ');
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
