@@ -13,8 +13,8 @@ import { UsersService } from '../users/users.service.js';
 const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 
 /**
- * The trail keeps what was done, under an id that leads to nobody any more, and neither from where nor with what: also what was
- * done by whoever they were merged from.
+ * The trail keeps what was done, under an id that leads to nobody any more, and neither from where nor with what, nor in whose
+ * words: also what was done by whoever they were merged from.
  */
 const PSEUDONYMISE = `
   WITH RECURSIVE they (id) AS (
@@ -22,10 +22,17 @@ const PSEUDONYMISE = `
     UNION
     SELECT substr(target, 6)::uuid FROM audit_entries JOIN they ON actor_id = they.id WHERE action = 'user.merged'
   )
-  UPDATE audit_entries SET ip = NULL, data = data - 'device' FROM they WHERE actor_id = they.id OR target = 'user:' || they.id`;
+  UPDATE audit_entries SET ip = NULL, data = data - 'device' - 'reason' FROM they WHERE actor_id = they.id OR target = 'user:' || they.id`;
 const AUDIT = `
   INSERT INTO audit_entries (id, actor_id, action, target, reference)
   VALUES (gen_random_uuid(), $1::uuid, 'user.deleted', 'user:' || $1::uuid, $2)`;
+/** Theirs is the one they came with, and any other for an address that a provider vouches is theirs. */
+const DELETE_INVITATIONS = `
+  DELETE FROM invitations
+  WHERE used_by = $1 OR lower(email) IN (
+    SELECT lower(email) FROM users WHERE id = $1 AND email_verified
+    UNION ALL SELECT lower(email) FROM oauth_accounts WHERE user_id = $1 AND email_verified
+  )`;
 
 /** The end of a person here: everything that is about them goes, and the grants they gave are taken back. */
 @Injectable()
@@ -47,6 +54,7 @@ export class AccountDeletion {
         await this.accounts.revokeAll(manager, userId, 'user_deleted');
         // TypeORM answers a DELETE with its rows and their number.
         const [sessions] = await manager.query<[SessionEnded[], number]>(END_SESSIONS, [userId]);
+        await manager.query(DELETE_INVITATIONS, [userId]);
         const { affected } = await manager.delete(User, { id: userId });
         if (affected !== 1) return undefined;
         await manager.query(AUDIT, [userId, reference]);
