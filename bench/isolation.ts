@@ -16,6 +16,7 @@ import { migrate } from '../src/database/migrate.js';
 import { Browser } from '../test/support/browser.js';
 import { makeDataFolder, startProcess } from '../test/support/process.js';
 import type { Order, Told } from './providers.js';
+import { ms, percentile, timed } from './samples.js';
 
 const ROUNDS = 4;
 const WAITING = 500;
@@ -188,12 +189,6 @@ async function told(providers: ChildProcess): Promise<Told> {
   return message;
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return performance.now() - begun;
-}
-
 /** @returns how many times as long the p95 is */
 function report(what: string, alone: number[], beside: number[]): number {
   const ratio = percentile(beside, 95) / percentile(alone, 95);
@@ -202,10 +197,3 @@ function report(what: string, alone: number[], beside: number[]): number {
   console.log(`${what}, alone: ${figures(alone)}; beside ${WAITING} who wait: ${figures(beside)}; p95 ratio ${ratio.toFixed(2)}`); // prettier-ignore
   return ratio;
 }
-
-function percentile(samples: readonly number[], share: number): number {
-  const sorted = samples.toSorted((one, other) => one - other);
-  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * share) / 100))] ?? NaN;
-}
-
-const ms = (value: number) => `${value.toFixed(1)} ms`;

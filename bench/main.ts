@@ -1,7 +1,8 @@
 /** `npm run bench -- <name>`: one measurement, bounded in count and time, on this machine alone. */
 import { isolation } from './isolation.js';
+import { listing } from './listing.js';
 
-const MEASUREMENTS: Readonly<Record<string, () => Promise<boolean>>> = { isolation };
+const MEASUREMENTS: Readonly<Record<string, () => Promise<boolean>>> = { isolation, listing };
 
 const measure = MEASUREMENTS[process.argv[2] ?? ''];
 if (!measure) {

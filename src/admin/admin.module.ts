@@ -1,9 +1,16 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AccountModule } from '../account/account.module.js';
+import { BulkUnlink } from './bulk-unlink.js';
+import { Exports } from './exports.js';
 import { Invitation } from './invitation.entity.js';
 import { InvitationsApi } from './invitations.api.js';
 import { InvitationsController } from './invitations.controller.js';
 import { InvitationsService } from './invitations.service.js';
+import { LinkedAccountsApi } from './linked-accounts.api.js';
+import { LinkedAccountsController } from './linked-accounts.controller.js';
+import { LinkedAccounts } from './linked-accounts.service.js';
+import { ListingReader } from './listing.js';
 import { PeopleApi } from './people.api.js';
 import { PeopleController } from './people.controller.js';
 import { PeopleService } from './people.service.js';
@@ -12,15 +19,24 @@ import { PersonReader } from './person.reader.js';
 /**
  * admin: what whoever runs this place sees and does. Roles `admin` and `viewer`; a viewer changes nothing.
  *
- *   PATCH /api/admin/users/:id, DELETE …/sessions, /api/admin/accounts/:id     (people.api)
- *   POST  /admin/users/:id/block, …/unblock, …/role, …/sessions/end            (people.controller)
- *   POST  /admin/accounts/:id/unlink
- *   POST  /api/admin/invitations, DELETE …/:id                                 (invitations.api)
- *   POST  /admin/invitations, …/:id/withdraw                                   (invitations.controller)
+ *   GET /admin/accounts, /api/admin/accounts, …/accounts.csv   every linked account                (linked-accounts.…)
+ *   POST /admin/accounts/review, …/unlink                      those that are chosen: what would happen, and it happens
+ *   PATCH /api/admin/users/:id, POST /admin/users/:id/…        what an admin does to a person      (people.…)
+ *   POST /api/admin/invitations, /admin/invitations, …         who may come                        (invitations.…)
+ *
+ * A listing is a table, its orders, filters and columns (listing.ts says what one is): one statement reads a page, along an
+ * index, at the same cost wherever it begins; a second one counts. listing-page makes its page, csv its file.
  */
 @Module({
-  imports: [TypeOrmModule.forFeature([Invitation])],
-  controllers: [PeopleApi, PeopleController, InvitationsApi, InvitationsController],
-  providers: [PeopleService, PersonReader, InvitationsService],
+  imports: [AccountModule, TypeOrmModule.forFeature([Invitation])],
+  controllers: [
+    LinkedAccountsApi,
+    LinkedAccountsController,
+    PeopleApi,
+    PeopleController,
+    InvitationsApi,
+    InvitationsController,
+  ],
+  providers: [BulkUnlink, Exports, InvitationsService, LinkedAccounts, ListingReader, PeopleService, PersonReader],
 })
 export class AdminModule {}

@@ -5,6 +5,7 @@
  *   users:…             makes an admin of somebody, and takes the role again   (users-admin)
  *   keys:…              makes a key, shows which are used, seals everything anew with the newest   (keys-…)
  *   revocations:list    the grants that providers have not been told about yet
+ *   seed                fills a development database with invented people
  *   provider:…          begins a provider, checks one against what it documents, writes their pages   (provider-…)
  *
  * A command is a file that adds itself to the program, and a line below. Results go to stdout, everything else to
@@ -23,6 +24,7 @@ import { addProviderCheck } from './provider-check.js';
 import { addProviderDocs } from './provider-docs.js';
 import { addProviderNew } from './provider-new.js';
 import { addRevocationsList } from './revocations-list.js';
+import { addSeed } from './seed.js';
 import { addUsersGrantAdmin, addUsersRevokeAdmin } from './users-admin.js';
 
 const COMMANDS = [
@@ -36,6 +38,7 @@ const COMMANDS = [
   addProviderNew,
   addProviderCheck,
   addProviderDocs,
+  addSeed,
 ];
 
 const FAILED = 1;
