@@ -31,7 +31,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   provider.reset();
   await database.query(
-    'TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, audit_entries, pending_links, revocations',
+    'TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, audit_entries, pending_links, revocations, invitations',
   );
 });
 

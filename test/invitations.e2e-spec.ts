@@ -242,6 +242,17 @@ describe('POST /api/admin/invitations', () => {
   });
 });
 
+describe('GET /api/admin/invitations', () => {
+  it('is for admins and viewers', async () => {
+    const [viewer, user, nobody] = [await comeInvited(), await comeInvited(), { browser: house.browser() }];
+    await sql(`UPDATE users SET role = 'viewer' WHERE id = $1`, [viewer.id]);
+    const statusFor = async ({ browser }: { browser: Browser }, query = '') =>
+      (await judge.ask(browser, 'GET', `/api/admin/invitations${query}`)).status;
+    expect(await Promise.all([admin, viewer, user, nobody].map((who) => statusFor(who)))).toEqual([200, 200, 403, 401]);
+    expect(await statusFor(viewer, '?state=lost')).toBe(400);
+  });
+});
+
 describe('DELETE /api/admin/invitations/:id', () => {
   it('takes back what is open, and nothing that was used', async () => {
     const proof = somebody();

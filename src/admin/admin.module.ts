@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountModule } from '../account/account.module.js';
+import { AuditModule } from '../audit/audit.module.js';
 import { BulkUnlink } from './bulk-unlink.js';
 import { Exports } from './exports.js';
 import { Invitation } from './invitation.entity.js';
@@ -13,22 +14,24 @@ import { LinkedAccounts } from './linked-accounts.service.js';
 import { ListingReader } from './listing.js';
 import { PeopleApi } from './people.api.js';
 import { PeopleController } from './people.controller.js';
+import { PeopleReader } from './people.reader.js';
 import { PeopleService } from './people.service.js';
-import { PersonReader } from './person.reader.js';
+import { PersonPage } from './person-page.js';
 
 /**
  * admin: what whoever runs this place sees and does. Roles `admin` and `viewer`; a viewer changes nothing.
  *
  *   GET /admin/accounts, /api/admin/accounts, …/accounts.csv   every linked account                (linked-accounts.…)
  *   POST /admin/accounts/review, …/unlink                      those that are chosen: what would happen, and it happens
- *   PATCH /api/admin/users/:id, POST /admin/users/:id/…        what an admin does to a person      (people.…)
- *   POST /api/admin/invitations, /admin/invitations, …         who may come                        (invitations.…)
+ *   GET /admin/users, …/:id, /api/admin/users, …/users.csv     everybody, and one person           (people.…, person-page)
+ *   PATCH /api/admin/users/:id, POST /admin/users/:id/…        what an admin does to a person      (people.service)
+ *   GET, POST /admin/invitations, /api/admin/invitations       who may come                        (invitations.…)
  *
  * A listing is a table, its orders, filters and columns (listing.ts says what one is): one statement reads a page, along an
  * index, at the same cost wherever it begins; a second one counts. listing-page makes its page, csv its file.
  */
 @Module({
-  imports: [AccountModule, TypeOrmModule.forFeature([Invitation])],
+  imports: [AccountModule, AuditModule, TypeOrmModule.forFeature([Invitation])],
   controllers: [
     LinkedAccountsApi,
     LinkedAccountsController,
@@ -37,6 +40,15 @@ import { PersonReader } from './person.reader.js';
     InvitationsApi,
     InvitationsController,
   ],
-  providers: [BulkUnlink, Exports, InvitationsService, LinkedAccounts, ListingReader, PeopleService, PersonReader],
+  providers: [
+    BulkUnlink,
+    Exports,
+    InvitationsService,
+    LinkedAccounts,
+    ListingReader,
+    PeopleReader,
+    PeopleService,
+    PersonPage,
+  ],
 })
 export class AdminModule {}

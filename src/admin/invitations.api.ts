@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, HttpCode, Param, Post, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { CurrentUser, Roles } from '../access/access.decorators.js';
@@ -6,12 +6,20 @@ import { clientOf } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
-import { invitation, newInvitation } from './invitations.schemas.js';
+import { invitation, invitationsPage, type InvitationsQuery, invitationsQuery } from './invitations.listing.js';
+import { newInvitation } from './invitations.schemas.js';
 import { InvitationsService } from './invitations.service.js';
 
 @Controller('api/admin/invitations')
 export class InvitationsApi {
   constructor(private readonly invitations: InvitationsService) {}
+
+  @Get()
+  @Roles('admin', 'viewer')
+  @ApiRoute({ summary: 'Every invitation, by pages.', answer: invitationsPage })
+  async list(@Query({ schema: invitationsQuery }) query: InvitationsQuery) {
+    return this.invitations.page(query);
+  }
 
   @Post()
   @Roles('admin')

@@ -1,17 +1,4 @@
 import { z } from 'zod';
-import { id, time } from '../api/schemas.js';
-
-export const invitation = z
-  .object({
-    id,
-    email: z.string().describe('As it was written.'),
-    invitedAt: time,
-    invitedBy: id.nullable().describe('Null once that person is gone.'),
-    usedAt: time.nullable(),
-    usedBy: id.nullable(),
-    withdrawnAt: time.nullable(),
-  })
-  .meta({ id: 'Invitation' });
 
 /** Whom to invite, by an address of the form that a sign-in would bring. */
 export const newInvitation = z.strictObject({

@@ -6,6 +6,13 @@ import { UnknownIdError } from '../access/access.errors.js';
 import { FieldError } from '../account/account.errors.js';
 import { CONFLICT_RETRIES } from '../database/conflicts.js';
 import { Invitation } from './invitation.entity.js';
+import {
+  INVITATIONS,
+  invitationConditions,
+  type InvitationsQuery,
+  type ListedInvitation,
+} from './invitations.listing.js';
+import { ListingReader, type Page, type Total } from './listing.js';
 import type { Actor } from './people.service.js';
 
 const COLUMNS = `
@@ -53,7 +60,18 @@ export class InvitationsService {
   constructor(
     private readonly dataSource: DataSource,
     @InjectRepository(Invitation) private readonly invitations: Repository<Invitation>,
+    private readonly listings: ListingReader,
   ) {}
+
+  /** A page of them, and how many there are. @throws ValidationFailedError */
+  async page(query: InvitationsQuery): Promise<Page<ListedInvitation> & { total: Total }> {
+    const conditions = invitationConditions(query);
+    const [page, total] = await Promise.all([
+      this.listings.page(INVITATIONS, { ...query, conditions }),
+      this.listings.total(INVITATIONS, conditions),
+    ]);
+    return { ...page, total };
+  }
 
   /**
    * Invites whoever has this address. Nobody is written to. Where an invitation for it is open, that one is the answer.

@@ -40,14 +40,17 @@ export function sortOf<const Name extends string>(names: readonly [Name, ...Name
     .describe('With a - before it the last one comes first.');
 }
 
+/** One schema for all listings: a document has each name once. */
+const total = z
+  .object({ value: z.int(), exact: z.boolean() })
+  .meta({ id: 'Total' })
+  .describe('Counted where it is small, else about so many.');
+
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({
     items: z.array(item),
     nextCursor: z.string().nullable().describe('Null on the last page.'),
     previousCursor: z.string().nullable().describe('Null on the first page.'),
-    total: z
-      .object({ value: z.int(), exact: z.boolean() })
-      .meta({ id: 'Total' })
-      .describe('Counted where it is small, else about so many.'),
+    total,
   });
 }

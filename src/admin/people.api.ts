@@ -1,21 +1,46 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Req } from '@nestjs/common';
-import type { Request } from 'express';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import { CurrentSession, CurrentUser, Roles } from '../access/access.decorators.js';
 import { clientOf } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
-import { personChange, personInFull } from './people.schemas.js';
+import { csvOf, sendCsv } from './csv.js';
+import { Exports } from './exports.js';
+import { PEOPLE_COLUMNS } from './people.columns.js';
+import { type PeopleFilters, peopleFilters, peoplePage, peopleQuery, personInFull } from './people.listing.js';
+import { PeopleReader } from './people.reader.js';
+import { personChange } from './people.schemas.js';
 import { PeopleService } from './people.service.js';
-import { PersonReader } from './person.reader.js';
 
 @Controller('api/admin')
 export class PeopleApi {
   constructor(
     private readonly people: PeopleService,
-    private readonly reader: PersonReader,
+    private readonly reader: PeopleReader,
+    private readonly exports: Exports,
   ) {}
+
+  @Get('users')
+  @Roles('admin', 'viewer')
+  @ApiRoute({ summary: 'Everybody, by pages.', answer: peoplePage })
+  async list(@Query({ schema: peopleQuery }) query: z.infer<typeof peopleQuery>) {
+    return this.reader.page(query);
+  }
+
+  @Get('users.csv')
+  @Roles('admin', 'viewer')
+  @ApiRoute({ summary: 'Everybody whom the filters find, as a CSV file.', mediaType: 'text/csv' })
+  async csv(
+    @Query({ schema: peopleFilters }) filters: PeopleFilters,
+    @CurrentUser() user: SignedInUser,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.exports.record(user, 'users', filters, clientOf(request));
+    await sendCsv(response, 'people', csvOf(this.reader.walk(filters), PEOPLE_COLUMNS));
+  }
 
   @Get('users/:id')
   @Roles('admin', 'viewer')

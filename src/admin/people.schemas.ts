@@ -1,8 +1,5 @@
 import { z } from 'zod';
-import { linkedAccounts, sessions } from '../account/account.schemas.js';
-import { id, time } from '../api/schemas.js';
-
-const role = z.enum(['user', 'viewer', 'admin']);
+import { role } from './people.listing.js';
 
 const blockReason = z
   .string()
@@ -12,26 +9,6 @@ const blockReason = z
     'Must be 1 to 500 characters on one line.',
   )
   .describe('1 to 500 characters on one line, for those who run this site. Only with blocked: true.');
-
-/** A person in a list. */
-export const person = z
-  .object({
-    id,
-    name: z.string().nullable(),
-    email: z.string().nullable(),
-    emailVerified: z.boolean().describe('Whether a provider vouches for the address.'),
-    role,
-    blockedAt: time.nullable(),
-    blockReason: z.string().nullable(),
-    createdAt: time,
-    lastSignedInAt: time.nullable(),
-    accountCount: z.int().describe('How many accounts they can sign in with.'),
-  })
-  .meta({ id: 'Person' });
-
-export const personInFull = z
-  .object({ ...person.shape, accounts: linkedAccounts, sessions })
-  .meta({ id: 'PersonInFull' });
 
 /** What an admin may change of a person. */
 export const personChange = z
