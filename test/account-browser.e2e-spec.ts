@@ -125,7 +125,9 @@ describeInBrowser('the account pages in a browser', () => {
   });
 
   beforeEach(async () => {
-    await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, audit_entries, pending_links, invitations');
+    await database.query(
+      'TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, audit_entries, pending_links, invitations',
+    );
   });
 
   afterEach(async () => {

@@ -45,7 +45,9 @@ afterAll(async () => {
 
 beforeEach(async () => {
   unhandled = [];
-  await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, audit_entries, pending_links, invitations');
+  await database.query(
+    'TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, audit_entries, pending_links, invitations',
+  );
 });
 
 afterEach(async () => {
