@@ -101,9 +101,9 @@ describeInBrowser('people at the desk, in a browser', () => {
 
       await ada.getByLabel('Reason').fill('Sold the keys.');
       await press(ada, 'Block');
-      expect(await text(ada)).toMatch(/May not come in since .*: Sold the keys\./);
+      expect(await text(ada)).toMatch(/Blocked since .*: Sold the keys\./);
       await press(ada, 'Unblock');
-      expect(await text(ada)).not.toContain('May not come in');
+      expect(await text(ada)).not.toContain('Blocked since');
       await signIn(grace, GRACE);
       expect(await me(grace)).toMatchObject({ id });
     },
@@ -150,7 +150,7 @@ describeInBrowser('people at the desk, in a browser', () => {
     await tabTo(ada, /^Reason$/, 60);
     await ada.keyboard.type('Sold the keys.');
     await ada.keyboard.press('Enter');
-    await ada.getByText('May not come in').waitFor();
+    await ada.getByText('Blocked since').waitFor();
   });
 
   it.each<[name: string, title: string, go: () => Promise<Page>]>([

@@ -329,6 +329,15 @@ describe('the end of a person', () => {
     expect(await refused(proof)).toEqual([403, 'sign_up_closed']);
   });
 
+  it('is not before they can take along what is held of it', async () => {
+    const proof = somebody();
+    await invite(proof.email.toUpperCase());
+    const ada = await house.come(proof);
+    const { invitations } = (await (await ada.browser.get('/account/export')).json()) as { invitations: unknown };
+    const invitation = { email: proof.email.toUpperCase(), usedAt: expect.any(String), withdrawnAt: null };
+    expect(invitations).toEqual([{ ...invitation, invitedAt: expect.any(String) }]);
+  });
+
   it('leaves an invitation for an address that only they say is theirs', async () => {
     const ada = await comeInvited();
     const address = house.address();

@@ -26,13 +26,13 @@ const PSEUDONYMISE = `
 const AUDIT = `
   INSERT INTO audit_entries (id, actor_id, action, target, reference)
   VALUES (gen_random_uuid(), $1::uuid, 'user.deleted', 'user:' || $1::uuid, $2)`;
-/** Theirs is the one they came with, and any other for an address that a provider vouches is theirs. */
-const DELETE_INVITATIONS = `
-  DELETE FROM invitations
-  WHERE used_by = $1 OR lower(email) IN (
+/** Of an invitation: they came by it, or it is for an address that a provider vouches is theirs. Parameter 1: the person. */
+export const IS_THEIR_INVITATION = `(
+  used_by = $1 OR lower(email) IN (
     SELECT lower(email) FROM users WHERE id = $1 AND email_verified
     UNION ALL SELECT lower(email) FROM oauth_accounts WHERE user_id = $1 AND email_verified
-  )`;
+  ))`;
+const DELETE_INVITATIONS = `DELETE FROM invitations WHERE ${IS_THEIR_INVITATION}`;
 
 /** The end of a person here: everything that is about them goes, and the grants they gave are taken back. */
 @Injectable()

@@ -8,7 +8,7 @@ const blockReason = z
     /^(?=.*[\p{L}\p{N}\p{P}\p{S}])[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,500}$/u,
     'Must be 1 to 500 characters on one line.',
   )
-  .describe('1 to 500 characters on one line, for those who run this site. Only with blocked: true.');
+  .describe('1 to 500 characters on one line. Only with blocked: true.');
 
 /** What an admin may change of a person. */
 export const personChange = z

@@ -160,10 +160,13 @@ const WHY_BROKEN: Readonly<
   revoked: (label) => `The permission at ${label} was taken back here.`,
 };
 
-/** Where the sentences of the account page say "you", or are about somebody else here. */
+/** Where the account page says it in the words of the person themselves, or has no sentence. */
 const OWN_SENTENCES: Readonly<Record<string, string | undefined>> = {
   'user.registered': 'Came here for the first time',
   'user.merged': 'Another profile of theirs was joined to this one',
+  'user.blocked': 'Blocked',
+  'user.block-reason-changed': 'The reason of the block was changed',
+  'user.unblocked': 'Unblocked',
   'invitation.used': 'Used an invitation',
   'invitation.created': 'Invited somebody',
   'invitation.withdrawn': 'Took an invitation back',
