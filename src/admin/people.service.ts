@@ -7,7 +7,7 @@ import { Announcer } from '../events/announcer.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
 import { Revocations } from '../oauth-accounts/revocations.js';
 import { SESSION_ENDED, type SessionEnded } from '../sessions/sessions.events.js';
-import { isLastAdmin, LOCK_ADMINS, type LockedPerson } from '../users/admins.js';
+import { LOCK_ADMINS, type LockedPerson } from '../users/admins.js';
 import { User } from '../users/user.entity.js';
 import { LastAdminError } from '../users/users.errors.js';
 import {
@@ -64,7 +64,7 @@ export class PeopleService {
   /**
    * Changes role and block, all of it or nothing.
    *
-   * @throws UnknownIdError, LastAdminError also for oneself, AccessError `forbidden` for whoever is no admin any more
+   * @throws UnknownIdError, LastAdminError for oneself, AccessError `forbidden` for whoever is no admin any more
    */
   async change(userId: string, change: PersonChange, actor: Actor): Promise<void> {
     const announcements = await retryConflicts(() =>
@@ -115,10 +115,9 @@ export class PeopleService {
     const announcements: Announcement[] = [];
     const changesRole = role !== undefined && role !== user.role;
     const blocks = blocked === true && user.blockedAt === null;
-    if ((changesRole && user.role === 'admin') || blocks) {
-      if (user.id === actor.id) throw new LastAdminError(NOT_YOURSELF);
-      if (isLastAdmin(people, user.id)) throw new LastAdminError();
-    }
+    // Whoever acts is an admin and stays one, so that nobody can be the last who goes.
+    const takesPower = (changesRole && user.role === 'admin') || blocks;
+    if (takesPower && user.id === actor.id) throw new LastAdminError(NOT_YOURSELF);
 
     if (changesRole) {
       const data = { from: user.role, to: role };
