@@ -55,4 +55,6 @@ export type {
 export { GoogleGuard } from './providers/google.guard.js';
 export { SESSION_ENDED } from './sessions/sessions.events.js';
 export type { SessionEnded } from './sessions/sessions.events.js';
+export { USER_BLOCKED, USER_ROLE_CHANGED, USER_UNBLOCKED } from './users/users.events.js';
+export type { UserBlocked, UserRoleChanged, UserUnblocked } from './users/users.events.js';
 export { UsersService } from './users/users.service.js';

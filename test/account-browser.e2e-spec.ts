@@ -125,7 +125,7 @@ describeInBrowser('the account pages in a browser', () => {
   });
 
   beforeEach(async () => {
-    await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, pending_links');
+    await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, pending_links, invitations');
     await database.forgetTrail();
   });
 

@@ -30,7 +30,9 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   provider.reset();
-  await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, pending_links, revocations');
+  await database.query(
+    'TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, pending_links, revocations, invitations',
+  );
   await database.forgetTrail();
 });
 

@@ -45,7 +45,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   unhandled = [];
-  await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, pending_links');
+  await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, pending_links, invitations');
   await database.forgetTrail();
 });
 

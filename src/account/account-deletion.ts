@@ -16,6 +16,13 @@ const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "s
 const AUDIT = `
   INSERT INTO audit_entries (id, actor_id, action, target, reference)
   VALUES (gen_random_uuid(), $1::uuid, 'user.deleted', 'user:' || $1::uuid, $2)`;
+/** Of an invitation: they came by it, or it is for an address that a provider vouches is theirs. Parameter 1: the person. */
+export const IS_THEIR_INVITATION = `(
+  used_by = $1 OR lower(email) IN (
+    SELECT lower(email) FROM users WHERE id = $1 AND email_verified
+    UNION ALL SELECT lower(email) FROM oauth_accounts WHERE user_id = $1 AND email_verified
+  ))`;
+const DELETE_INVITATIONS = `DELETE FROM invitations WHERE ${IS_THEIR_INVITATION}`;
 
 /** The end of a person here: everything that is about them goes, and the grants they gave are taken back. */
 @Injectable()
@@ -37,6 +44,7 @@ export class AccountDeletion {
         await this.accounts.revokeAll(manager, userId, 'user_deleted');
         // TypeORM answers a DELETE with its rows and their number.
         const [sessions] = await manager.query<[SessionEnded[], number]>(END_SESSIONS, [userId]);
+        await manager.query(DELETE_INVITATIONS, [userId]);
         const { affected } = await manager.delete(User, { id: userId });
         if (affected !== 1) return undefined;
         await manager.query(AUDIT, [userId, reference]);

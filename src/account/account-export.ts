@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { IS_THEIR_INVITATION } from './account-deletion.js';
 
 const time = z.iso.datetime();
 const text = z.string().nullable();
@@ -83,6 +84,9 @@ export const accountExport = z.object({
   revocations: z
     .array(z.object({ provider: z.string(), cause: z.string(), requestedAt: time, failedAt: time.nullable() }))
     .describe('grants that have ended here and of which the provider has not been told yet'),
+  invitations: z
+    .array(z.object({ email: z.string(), invitedAt: time, usedAt: time.nullable(), withdrawnAt: time.nullable() }))
+    .describe('the invitation they came by, and any other for an address that is verified to be theirs'),
 });
 
 export type AccountExportDocument = z.infer<typeof accountExport>;
@@ -114,6 +118,10 @@ const REVOCATIONS = `
   SELECT provider, cause, requested_at AS "requestedAt", failed_at AS "failedAt"
   FROM revocations WHERE user_id = $1 ORDER BY requested_at, id`;
 
+const INVITATIONS = `
+  SELECT email, invited_at AS "invitedAt", used_at AS "usedAt", withdrawn_at AS "withdrawnAt"
+  FROM invitations WHERE ${IS_THEIR_INVITATION} ORDER BY invited_at, id`;
+
 /** Gathers what a person may take with them. */
 @Injectable()
 export class AccountExport {
@@ -134,6 +142,7 @@ export class AccountExport {
       attempts: await rows(ATTEMPTS),
       events: entries.map(({ bySelf, ...entry }) => ({ ...entry, by: bySelf ? 'self' : 'other' })),
       revocations: await rows(REVOCATIONS),
+      invitations: await rows(INVITATIONS),
     };
     // Times as they travel; then only what is named.
     return accountExport.parse(JSON.parse(JSON.stringify(found)));

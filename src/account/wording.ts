@@ -72,6 +72,12 @@ const SENTENCES: Readonly<Record<string, (provider: string) => string>> = {
   'account.unlinked': (provider) => `An account at ${provider} was unlinked`,
   'account.reconnected': (provider) => `An account at ${provider} was connected again`,
   'session.ended': () => 'A session was ended',
+  'user.blocked': () => 'This profile was closed',
+  'user.block-reason-changed': () => 'The reason why this profile is closed was changed',
+  'user.unblocked': () => 'This profile was opened again',
+  'user.role-changed': () => 'The role was changed',
+  'user.sessions-ended': () => 'All sessions were ended',
+  'invitation.used': () => 'An invitation to this site was used',
 };
 
 /**

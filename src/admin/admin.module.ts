@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountModule } from '../account/account.module.js';
 import { AuditModule } from '../audit/audit.module.js';
 import { AttemptsApi } from './attempts.api.js';
@@ -10,10 +11,19 @@ import { AuditLog } from './audit-log.service.js';
 import { BulkUnlink } from './bulk-unlink.js';
 import { CsvFiles } from './csv.js';
 import { Exports } from './exports.js';
+import { Invitation } from './invitation.entity.js';
+import { InvitationsApi } from './invitations.api.js';
+import { InvitationsController } from './invitations.controller.js';
+import { InvitationsService } from './invitations.service.js';
 import { LinkedAccountsApi } from './linked-accounts.api.js';
 import { LinkedAccountsController } from './linked-accounts.controller.js';
 import { LinkedAccounts } from './linked-accounts.service.js';
 import { ListingReader } from './listing.js';
+import { PeopleApi } from './people.api.js';
+import { PeopleController } from './people.controller.js';
+import { PeopleReader } from './people.reader.js';
+import { PeopleService } from './people.service.js';
+import { PersonPage } from './person-page.js';
 
 /**
  * admin: what whoever runs this place sees and does. Roles `admin` and `viewer`; a viewer changes nothing.
@@ -22,20 +32,39 @@ import { ListingReader } from './listing.js';
  *   POST /admin/accounts/review, …/unlink                      those that are chosen: what would happen, and it happens
  *   GET /admin/attempts, /api/admin/attempts, …/attempts.csv   every try to sign in                (attempts.…)
  *   GET /admin/audit, /api/admin/audit, …/audit.csv            who did what to whom                (audit-log.…)
+ *   GET /admin/users, …/:id, /api/admin/users, …/users.csv     everybody, and one person           (people.…, person-page)
+ *   PATCH /api/admin/users/:id, POST /admin/users/:id/…        what an admin does to a person      (people.service)
+ *   GET, POST /admin/invitations, /api/admin/invitations       who may come                        (invitations.…)
  *
  * A listing is a table, its orders, filters and columns (listing.ts says what one is): one statement reads a page, along an
  * index, at the same cost wherever it begins; a second one counts. listing-page makes its page, csv its file.
  */
 @Module({
-  imports: [AccountModule, AuditModule],
+  imports: [AccountModule, AuditModule, TypeOrmModule.forFeature([Invitation])],
   controllers: [
     AttemptsApi,
     AttemptsController,
     AuditLogApi,
     AuditLogController,
+    InvitationsApi,
+    InvitationsController,
     LinkedAccountsApi,
     LinkedAccountsController,
+    PeopleApi,
+    PeopleController,
   ],
-  providers: [Attempts, AuditLog, BulkUnlink, CsvFiles, Exports, LinkedAccounts, ListingReader],
+  providers: [
+    Attempts,
+    AuditLog,
+    BulkUnlink,
+    CsvFiles,
+    Exports,
+    InvitationsService,
+    LinkedAccounts,
+    ListingReader,
+    PeopleReader,
+    PeopleService,
+    PersonPage,
+  ],
 })
 export class AdminModule {}

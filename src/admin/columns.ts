@@ -27,4 +27,6 @@ export interface Cell {
   readonly isCode?: boolean | undefined;
   /** In place of a value that is not there. */
   readonly isSoft?: boolean | undefined;
+  /** A button that does something to the row: where its form goes, what it says, and whom or what it is about. */
+  readonly act?: { readonly path: string; readonly label: string; readonly about: string } | undefined;
 }

@@ -130,8 +130,20 @@ export function listingPage<Item>(
   };
 }
 
-function cellOf(label: string, { text, href, time, note, beside, provider, gate, isCode, isSoft }: Cell) {
-  return { label, text, href, time, note, beside, provider, gate: gate && { down: gate === 'down' }, isCode, isSoft };
+function cellOf(label: string, { text, href, time, note, beside, provider, gate, isCode, isSoft, act }: Cell) {
+  return {
+    label,
+    text,
+    href,
+    time,
+    note,
+    beside,
+    provider,
+    gate: gate && { down: gate === 'down' },
+    isCode,
+    isSoft,
+    act,
+  };
 }
 
 /** A heading leads to its order, and from there to the same one from its other end. */

@@ -27,6 +27,7 @@ export const PROBLEM_STATUS = {
   cross_origin: 403,
   not_found: 404,
   last_account: 409,
+  last_admin: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
   database_unavailable: 503,

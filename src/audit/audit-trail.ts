@@ -47,7 +47,7 @@ const ABOUT = `
                              AND earlier.data ->> 'device' = newest.data ->> 'device') AS "newDevice"
   FROM newest
   ORDER BY at DESC,
-           array_position(ARRAY['user.signed-in', 'account.linked', 'user.registered'], action) NULLS FIRST, id`;
+           array_position(ARRAY['user.signed-in', 'account.linked', 'user.registered', 'invitation.used'], action) NULLS FIRST, id`;
 
 /** Reading what was written down. Writing stands in the statement of each act. */
 @Injectable()

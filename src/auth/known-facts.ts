@@ -13,6 +13,7 @@ interface FactsRow {
   sealed_tokens: string | null;
   user_blocked: boolean;
   email_owner_id: string | null;
+  invited: boolean;
 }
 
 /** What the database knows of a proven identity, and what follows from it. */
@@ -44,6 +45,7 @@ export class KnownFacts {
       owner: account && { isBlocked: row.user_blocked, isSelf: account.userId === linksFor },
       emailTaken: emailOwnerId !== null,
       signUp: this.config.signUp,
+      invited: row.invited,
       allowedEmailDomains: this.config.allowedEmailDomains,
     });
     return { decision, account, emailOwnerId };

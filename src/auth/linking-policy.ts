@@ -9,7 +9,9 @@ export interface Facts {
   readonly owner: { readonly isBlocked: boolean; readonly isSelf: boolean } | undefined;
   /** Somebody here has this address, and it is verified. */
   readonly emailTaken: boolean;
-  readonly signUp: 'open' | 'closed';
+  readonly signUp: 'open' | 'closed' | 'invited';
+  /** An invitation for this address is open. */
+  readonly invited: boolean;
   /** Empty: any. */
   readonly allowedEmailDomains: readonly string[];
 }
@@ -29,7 +31,7 @@ export type Decision = { readonly because: readonly string[] } & (
  * under it already, and only when the provider vouches for it (Sudhodanan and Paverd, 2022: pre-hijacked accounts).
  */
 export function decide(facts: Facts): Decision {
-  const { intent, profile, owner, emailTaken, signUp, allowedEmailDomains } = facts;
+  const { intent, profile, owner, emailTaken, signUp, invited, allowedEmailDomains } = facts;
   const because: string[] = [];
   const end = (kind: 'sign_in' | 'register' | 'link' | 'reconnect'): Decision => ({ kind, because });
   const refuse = (code: Refusal): Decision => ({ kind: 'refuse', code, because });
@@ -54,6 +56,9 @@ export function decide(facts: Facts): Decision {
     return refuse('email_in_use');
   }
   if (holds('new people may not sign up', signUp === 'closed')) return refuse('sign_up_closed');
+  // Whoever brings an address that nobody vouches for may have it from the person who was invited.
+  const isInvited = invited && profile.emailVerified === true;
+  if (holds('nobody has invited them', signUp === 'invited' && !isInvited)) return refuse('sign_up_closed');
   return end('register');
 }
 

@@ -36,6 +36,11 @@ const FIND = `
 const ANSWER = `DELETE FROM pending_links p USING users person, users other WHERE ${STILL_PROVEN} RETURNING p.id`;
 
 const ENDED = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
+const MOVE_INVITATIONS = `
+  UPDATE invitations
+  SET invited_by = CASE invited_by WHEN $1::uuid THEN $2::uuid ELSE invited_by END,
+      used_by = CASE used_by WHEN $1::uuid THEN $2::uuid ELSE used_by END
+  WHERE invited_by = $1 OR used_by = $1`;
 const AUDIT = `
   INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
   VALUES (gen_random_uuid(), $1, 'user.merged', 'user:' || $2, jsonb_build_object('into', $1::uuid), $3::inet, $4)`;
@@ -87,6 +92,7 @@ export class MergeService {
         const accounts = await this.#moveAccounts(manager, otherUserId, userId);
         // TypeORM answers a DELETE with its rows and their number.
         const [ended] = await manager.query<[{ sessionId: string; userId: string }[], number]>(ENDED, [otherUserId]);
+        await manager.query(MOVE_INVITATIONS, [otherUserId, userId]);
         await manager.query(AUDIT, [userId, otherUserId, ip, reference]);
         // First the other goes: an address is verified for one person at a time.
         await manager.delete(User, { id: otherUserId });

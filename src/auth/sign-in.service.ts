@@ -112,6 +112,7 @@ export class SignInService {
             this.#sessionSeconds,
             replacedToken === undefined ? null : tokenHash(replacedToken),
             deviceOf(client.userAgent) ?? null,
+            ...(decision.kind === 'register' ? [this.config.signUp === 'invited'] : []),
           ],
         );
         if (row) {

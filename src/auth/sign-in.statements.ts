@@ -7,13 +7,16 @@ import type { PreparedStatement } from '../database/prepared.js';
  * Parameters shared by all that write: 1 provider, 2 subject, 3 email, 4 email verified, 5 name, 6 picture, 7 scopes,
  * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 session id, 13 ip, 14 state hash, 15 reference,
  * 16 decision, 17 its reasons. Of a sign-in: 18 role admin, 19 session token hash, 20 user agent, 21 session seconds,
- * 22 token hash of the session replaced, 23 device. Of a link: 18 when it was begun.
+ * 22 token hash of the session replaced, 23 device. Of a registration: 24 only with an invitation. Of a link: 18 when it
+ * was begun.
  */
 export const READ_FACTS: PreparedStatement = {
   name: 'sign-in-facts',
   text: `
     SELECT a.id AS account_id, a.user_id, a.sealed_tokens, u.blocked_at IS NOT NULL AS user_blocked,
-           (SELECT id FROM users WHERE email_verified AND lower(email) = lower($3)) AS email_owner_id
+           (SELECT id FROM users WHERE email_verified AND lower(email) = lower($3)) AS email_owner_id,
+           EXISTS (SELECT FROM invitations
+                   WHERE lower(email) = lower($3) AND used_at IS NULL AND withdrawn_at IS NULL) AS invited
     FROM (SELECT) AS once
     LEFT JOIN oauth_accounts a ON a.provider = $1 AND a.subject = $2
     LEFT JOIN users u ON u.id = a.user_id`,
@@ -86,16 +89,34 @@ export const SIGN_IN: PreparedStatement = {
  * Somebody new. Of many first sign-ins at once the unique index lets one insert the account; the others get no row
  * back, and no person is made for them because the person is made from the account. The reference of the account to
  * its person is checked when the statement ends. A verified address that was taken meanwhile fails the statement.
+ *
+ * An open invitation for their verified address is used by this. It is locked before the account is made, always: where
+ * people come by invitation only, one that was withdrawn or used meanwhile makes nobody.
  */
 export const REGISTER: PreparedStatement = {
   name: 'register',
   text: `
-  WITH account AS (
+  WITH invitation AS (
+    SELECT id FROM invitations
+    WHERE lower(email) = lower($3) AND $4::boolean AND used_at IS NULL AND withdrawn_at IS NULL FOR UPDATE
+  ),
+  account AS (
     INSERT INTO oauth_accounts (id, user_id, provider, subject, email, email_verified, name, picture_url, scopes,
                                 sealed_tokens, access_token_expires_at)
-    VALUES ($10, $11, $1, $2, $3, $4, $5, $6, $7, $8, $9)
+    SELECT $10::uuid, $11::uuid, $1, $2, $3::text, $4::boolean, $5::text, $6::text, $7::text[], $8::text, $9::timestamptz
+    FROM (SELECT count(*) AS number FROM invitation) AS open
+    WHERE number > 0 OR NOT $24::boolean
     ON CONFLICT (provider, subject) DO NOTHING
     RETURNING id, user_id
+  ),
+  used AS (
+    UPDATE invitations SET used_at = now(), used_by = account.user_id FROM account, invitation
+    WHERE invitations.id = invitation.id
+    RETURNING invitations.id, used_by
+  ),
+  used_audit AS (
+    INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
+    SELECT gen_random_uuid(), used_by, 'invitation.used', 'invitation:' || id, $13::inet, $15 FROM used
   ),
   person AS (
     INSERT INTO users (id, name, email, email_verified, picture_url, role, last_signed_in_at)

@@ -2,6 +2,7 @@
  * cli: what an operator does at the terminal. `npm run cli -- <command>`, or `node dist/cli/main.js <command>`.
  *
  *   migrate             brings the schema up to date
+ *   users:…             makes an admin of somebody, and takes the role again   (users-admin)
  *   keys:…              makes a key, shows which are used, seals everything anew with the newest   (keys-…)
  *   audit:verify        proves that nobody has changed the audit trail
  *   revocations:list    the grants that providers have not been told about yet
@@ -28,9 +29,12 @@ import { addProviderDocs } from './provider-docs.js';
 import { addProviderNew } from './provider-new.js';
 import { addRevocationsList } from './revocations-list.js';
 import { addSeed } from './seed.js';
+import { addUsersGrantAdmin, addUsersRevokeAdmin } from './users-admin.js';
 
 const COMMANDS = [
   addMigrate,
+  addUsersGrantAdmin,
+  addUsersRevokeAdmin,
   addKeysGenerate,
   addKeysStatus,
   addKeysRotate,

@@ -80,7 +80,7 @@ describe('loadConfig', () => {
     ['SESSION_ABSOLUTE_DAYS', 'x'],
     ['TRUST_PROXY', 'true'],
     ['TRUST_PROXY', '10.0.0.0/99'],
-    ['SIGN_UP', 'invited'],
+    ['SIGN_UP', 'by invitation'],
     ['ADMIN_ACCOUNTS', 'ada@example.com'],
     ['OAUTH_INSECURE_TRANSPORT', 'yes'],
     ['LOG_LEVEL', 'loud'],

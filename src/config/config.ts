@@ -36,7 +36,7 @@ export interface Config {
   readonly sessionIdleDays: number;
   readonly sessionAbsoluteDays: number;
   readonly attemptRetentionDays: number;
-  readonly signUp: 'open' | 'closed';
+  readonly signUp: 'open' | 'closed' | 'invited';
   readonly allowedEmailDomains: readonly string[];
   /** `provider:subject`, as written. */
   readonly adminAccounts: readonly string[];
@@ -141,14 +141,9 @@ export const SETTINGS = {
     meaning: '`1` lets `BASE_URL` and provider endpoints be plain http (P: loopback addresses only)',
   },
   SIGN_UP: {
-    read: z.enum(['open', 'closed'], {
-      error: ({ input }) =>
-        input === 'invited'
-          ? 'invited needs invitations, which this version does not have yet'
-          : 'must be open or closed',
-    }),
+    read: z.enum(['open', 'closed', 'invited'], { error: 'must be open, closed or invited' }),
     otherwise: 'open',
-    meaning: '`open`: anybody the provider and the hook let in; `closed`: known people only',
+    meaning: '`open`: anybody the provider and the hook let in; `closed`: known people only; `invited`: also whoever has an invitation for their verified email', // prettier-ignore
   },
   ALLOWED_EMAIL_DOMAINS: {
     read: list,

@@ -6,6 +6,8 @@ export class OAuthAccountError extends Error {
     readonly code: 'not_found' | 'last_account',
     readonly status: 404 | 409,
     message: string,
+    /** The sentence an admin reads; to the person themselves the code says enough. */
+    readonly publicReason?: string,
   ) {
     super(message);
   }
@@ -17,5 +19,10 @@ export class OAuthAccountError extends Error {
 
   static last(): OAuthAccountError {
     return new OAuthAccountError('last_account', 409, 'the only account of its person');
+  }
+
+  static lastOfSomebody(): OAuthAccountError {
+    const reason = 'It is the only account this person can sign in with: block the person instead.';
+    return new OAuthAccountError('last_account', 409, 'the only account of its person', reason);
   }
 }

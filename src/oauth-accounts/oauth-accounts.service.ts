@@ -59,7 +59,8 @@ export class OAuthAccountsService {
         const accounts = await lockAccounts(manager, userId);
         const account = accounts.find(({ id }) => id === accountId);
         if (!account) throw OAuthAccountError.notFound();
-        if (accounts.length === 1) throw OAuthAccountError.last();
+        if (accounts.length === 1)
+          throw actorId === userId ? OAuthAccountError.last() : OAuthAccountError.lastOfSomebody();
         await manager.query(UNLINK, [accountId, actorId, ip, reference]);
         await this.revocations.requestWith(manager, [account], 'account_unlinked');
         await manager.query(VOID_LINKS, [userId]);

@@ -4,7 +4,8 @@ export class LastAdminError extends Error {
   readonly code = 'last_admin';
   readonly status = 409;
 
-  constructor() {
+  /** @param publicReason the sentence a person reads, where it is not that nobody else is left */
+  constructor(readonly publicReason?: string) {
     super('the only admin');
   }
 }

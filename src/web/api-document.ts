@@ -250,6 +250,7 @@ function problemsOf({ method, access, recent, inputs, facts }: ApiRoute): Proble
     cross_origin: !SAFE_METHODS.includes(method),
     not_found: inputs.some(({ part }) => part === 'param'),
     last_account: false,
+    last_admin: false,
     payload_too_large: takesBody,
     unsupported_media_type: takesBody,
     database_unavailable: access !== 'public',

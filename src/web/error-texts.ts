@@ -39,6 +39,14 @@ export const NOTHING_TO_JOIN = text(
   'home',
 );
 
+/** `last_account` for an admin, about somebody else. */
+export const LAST_OF_SOMEBODY = text(
+  'Their only way in',
+  'It is the only account this person can sign in with.',
+  'If they may not come any more, block them instead. Nothing was changed.',
+  'home',
+);
+
 export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
   unknown_provider: text(
     'No such way to sign in',

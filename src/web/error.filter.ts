@@ -20,7 +20,14 @@ import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
-import { ERROR_TEXTS, type ErrorText, INTERNAL_ERROR, NOTHING_TO_JOIN, NOTHING_TO_LINK } from './error-texts.js';
+import {
+  ERROR_TEXTS,
+  type ErrorText,
+  INTERNAL_ERROR,
+  LAST_OF_SOMEBODY,
+  NOTHING_TO_JOIN,
+  NOTHING_TO_LINK,
+} from './error-texts.js';
 import { methodsOf } from './other-methods.js';
 
 interface Problem {
@@ -167,7 +174,23 @@ function waysOn(error: unknown, request: Request, reconnectPath: string | undefi
       ? { text: NOTHING_TO_JOIN, actions: [account] }
       : { actions: [both, account] };
   }
-  return request.signedIn && request.path.startsWith('/account/') ? { actions: [account] } : {};
+  if (!request.signedIn) return {};
+  const isOfDesk = request.path.startsWith('/admin/') && request.signedIn.user.role !== 'user';
+  if (isOfDesk) return adminWaysOn(error, request.path);
+  return request.path.startsWith('/account/') ? { actions: [account] } : {};
+}
+
+/** An act of an admin leads back to where its button stands. */
+function adminWaysOn(error: unknown, path: string): WaysOn {
+  const person = /^\/admin\/users\/[^/]+(?=\/)/.exec(path)?.[0];
+  const [label, href] =
+    person !== undefined
+      ? ['Back to the person', person]
+      : path.startsWith('/admin/invitations')
+        ? ['Back to the invitations', '/admin/invitations']
+        : ['Back to the desk', '/admin'];
+  const text = (error as { code?: unknown } | null)?.code === 'last_account' ? LAST_OF_SOMEBODY : undefined;
+  return { text, actions: [{ label, href }] };
 }
 
 /** Nest says "not found" as well where only the method is wrong. */

@@ -22,6 +22,8 @@ export interface ApiJudge {
   readonly texts: string[];
   /** `GET /api/me 200` and so on, of every answer so far. */
   readonly seen: Set<string>;
+  /** What the document tells of these paths and nobody has been answered yet; a database that fails is asked elsewhere. */
+  untried(paths: RegExp): string[];
 }
 
 export async function apiJudge(app: TestApp): Promise<ApiJudge> {
@@ -63,7 +65,17 @@ export async function apiJudge(app: TestApp): Promise<ApiJudge> {
     return { status: response.status, headers: response.headers, text, body: answer };
   };
 
-  return { document, ask, texts, seen };
+  const untried = (paths: RegExp) =>
+    Object.entries<Record<string, { responses: object }>>(document.paths)
+      .filter(([path]) => paths.test(path))
+      .flatMap(([path, operations]) =>
+        Object.entries(operations).flatMap(([method, { responses }]) =>
+          Object.keys(responses).map((status) => `${method.toUpperCase()} ${path} ${status}`),
+        ),
+      )
+      .filter((one) => !seen.has(one) && !one.endsWith(' 503'));
+
+  return { document, ask, texts, seen, untried };
 }
 
 function operationOf(document: any, method: string, address: string): [string, any] {

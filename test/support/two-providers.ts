@@ -4,6 +4,7 @@ import { ACCOUNT_LINKED, ACCOUNT_UNLINKED } from '../../src/oauth-accounts/oauth
 import { OAUTH_FAILED } from '../../src/oauth/oauth.events.js';
 import { SESSION_ENDED } from '../../src/sessions/sessions.events.js';
 import { USER_DELETED, USER_MERGED, USER_REGISTERED, USER_SIGNED_IN } from '../../src/auth/auth.events.js';
+import { USER_BLOCKED, USER_ROLE_CHANGED, USER_UNBLOCKED } from '../../src/users/users.events.js';
 import { startApp, type TestApp } from './app.js';
 import { Browser } from './browser.js';
 import { createDatabase, type TestDatabase } from './database.js';
@@ -30,10 +31,13 @@ const ANNOUNCED = [
   ACCOUNT_UNLINKED,
   OAUTH_FAILED,
   SESSION_ENDED,
+  USER_BLOCKED,
   USER_DELETED,
   USER_MERGED,
   USER_REGISTERED,
+  USER_ROLE_CHANGED,
   USER_SIGNED_IN,
+  USER_UNBLOCKED,
 ];
 
 /** The settings of a Gatehouse with two providers, both of which are believed what they say of an address. */

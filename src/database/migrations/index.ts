@@ -3,6 +3,8 @@ import { Tokens1764100000000 } from './1764100000000-tokens.js';
 import { Linking1764200000000 } from './1764200000000-linking.js';
 import { LinkedAccountsListing1764300000000 } from './1764300000000-linked-accounts-listing.js';
 import { AuditChain1764310000000 } from './1764310000000-audit-chain.js';
+import { Invitations1764320000000 } from './1764320000000-invitations.js';
+import { PeopleListing1764330000000 } from './1764330000000-people-listing.js';
 
 /** Every migration in order. A list and not a glob: what runs is what is written here. */
 export const MIGRATIONS = [
@@ -11,4 +13,6 @@ export const MIGRATIONS = [
   Linking1764200000000,
   LinkedAccountsListing1764300000000,
   AuditChain1764310000000,
+  Invitations1764320000000,
+  PeopleListing1764330000000,
 ];

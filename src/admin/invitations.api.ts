@@ -1,0 +1,49 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
+import type { Request } from 'express';
+import type { z } from 'zod';
+import { CurrentUser, Roles } from '../access/access.decorators.js';
+import { clientOf } from '../access/client.js';
+import type { SignedInUser } from '../access/signed-in.js';
+import { ApiRoute } from '../api/api-route.js';
+import { id } from '../api/schemas.js';
+import { invitation, invitationsPage, type InvitationsQuery, invitationsQuery } from './invitations.listing.js';
+import { newInvitation } from './invitations.schemas.js';
+import { InvitationsService } from './invitations.service.js';
+
+@Controller('api/admin/invitations')
+export class InvitationsApi {
+  constructor(private readonly invitations: InvitationsService) {}
+
+  @Get()
+  @Roles('admin', 'viewer')
+  @ApiRoute({ summary: 'Every invitation, by pages.', answer: invitationsPage })
+  async list(@Query({ schema: invitationsQuery }) query: InvitationsQuery) {
+    return this.invitations.page(query);
+  }
+
+  @Post()
+  @Roles('admin')
+  @ApiRoute({
+    summary: 'Invites an address. Nobody is written to. Where it is invited already, the answer is that invitation.',
+    answer: invitation,
+  })
+  async invite(
+    @CurrentUser() user: SignedInUser,
+    @Body({ schema: newInvitation }) { email }: z.infer<typeof newInvitation>,
+    @Req() request: Request,
+  ) {
+    return this.invitations.invite(email, { id: user.id, client: clientOf(request) });
+  }
+
+  @Delete(':id')
+  @Roles('admin')
+  @HttpCode(204)
+  @ApiRoute({ summary: 'Takes an open invitation back. One that was used is not found.' })
+  async withdraw(
+    @CurrentUser() user: SignedInUser,
+    @Param('id', { schema: id }) invitationId: string,
+    @Req() request: Request,
+  ): Promise<void> {
+    await this.invitations.withdraw(invitationId, { id: user.id, client: clientOf(request) });
+  }
+}

@@ -1,0 +1,143 @@
+import { Body, Controller, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { CurrentUser, Roles } from '../access/access.decorators.js';
+import { clientOf } from '../access/client.js';
+import type { SignedInUser } from '../access/signed-in.js';
+import { moment } from '../account/wording.js';
+import { id } from '../api/schemas.js';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
+import { readForm } from './admin.forms.js';
+import type { Cell, Column } from './columns.js';
+import { frameOf } from './frame.js';
+import { invitationsQuery, type ListedInvitation } from './invitations.listing.js';
+import { newInvitation } from './invitations.schemas.js';
+import { InvitationsService } from './invitations.service.js';
+import { type ListingFacts, listingPage, readForPage, readPageQuery } from './listing-page.js';
+
+const columnsFor = ({ role }: SignedInUser): readonly Column<ListedInvitation>[] => [
+  { name: 'email', label: 'Email', cell: ({ email }) => ({ text: email }) },
+  {
+    name: 'state',
+    label: 'State',
+    cell: (invitation) => {
+      const { id, email } = invitation;
+      const state = stateOf(invitation);
+      const act = { path: `/admin/invitations/${id}/withdraw`, label: 'Withdraw', about: `the invitation of ${email}` };
+      return { text: state, isSoft: state !== 'open', act: state === 'open' && role === 'admin' ? act : undefined };
+    },
+  },
+  {
+    name: 'invitedAt',
+    label: 'Invited',
+    sort: 'invitedAt',
+    as: 'time',
+    cell: ({ invitedAt }) => timeCell(invitedAt),
+  },
+  {
+    name: 'invitedBy',
+    label: 'By',
+    cell: ({ invitedBy, inviterName }) => personCell(invitedBy, inviterName, 'somebody who is gone'),
+  },
+  {
+    name: 'usedBy',
+    label: 'Used by',
+    cell: ({ usedBy, userName }) => personCell(usedBy, userName, '–'),
+  },
+];
+
+const LISTING: Omit<ListingFacts<ListedInvitation>, 'columns'> = {
+  path: '/admin/invitations',
+  called: { one: 'invitation', many: 'invitations' },
+  fields: [
+    { name: 'q', label: 'Email', kind: 'search' },
+    {
+      name: 'state',
+      label: 'State',
+      kind: 'choice',
+      options: [
+        { value: 'open', label: 'open' },
+        { value: 'used', label: 'used' },
+        { value: 'withdrawn', label: 'withdrawn' },
+      ],
+    },
+  ],
+  orders: [
+    { value: '-invitedAt', label: 'invited last' },
+    { value: 'invitedAt', label: 'invited first' },
+  ],
+  none: 'Nobody has been invited yet.',
+};
+
+/** What an invitation is good for, by SIGN_UP. */
+const MEANINGS = {
+  invited: undefined,
+  open: 'Anybody may sign up here at present (SIGN_UP=open): an invitation lets in nobody who could not come without it.',
+  closed: 'Nobody new may come at present, invited or not (SIGN_UP=closed).',
+} as const;
+
+@Controller('admin/invitations')
+@Roles('admin')
+export class InvitationsController {
+  constructor(
+    private readonly invitations: InvitationsService,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  @Get()
+  @Roles('admin', 'viewer')
+  async list(@Query() query: unknown, @CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
+    const read = readPageQuery(invitationsQuery, query);
+    const result = await readForPage(LISTING.path, read, () => this.invitations.page(read.query));
+    if ('redirect' in result) {
+      response.redirect(303, result.redirect);
+      return;
+    }
+    response.render('admin/invitations', {
+      title: 'Invitations',
+      ...frameOf('invitations', user),
+      address: this.config.baseUrl,
+      meaning: MEANINGS[this.config.signUp],
+      listing: listingPage({ ...LISTING, columns: columnsFor(user) }, read, result.page, result.refusal),
+    });
+  }
+
+  @Post()
+  async invite(
+    @CurrentUser() user: SignedInUser,
+    @Body() form: unknown,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    const { email } = readForm(newInvitation, form);
+    await this.invitations.invite(email, { id: user.id, client: clientOf(request) });
+    response.redirect(303, '/admin/invitations');
+  }
+
+  @Post(':id/withdraw')
+  async withdraw(
+    @CurrentUser() user: SignedInUser,
+    @Param('id', { schema: id }) invitationId: string,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.invitations.withdraw(invitationId, { id: user.id, client: clientOf(request) });
+    response.redirect(303, '/admin/invitations');
+  }
+}
+
+function stateOf({ usedAt, withdrawnAt }: ListedInvitation): 'open' | 'used' | 'withdrawn' {
+  if (usedAt) return 'used';
+  return withdrawnAt ? 'withdrawn' : 'open';
+}
+
+function timeCell(at: Date): Cell {
+  const { text, iso } = moment(at);
+  return { text, time: iso };
+}
+
+function personCell(id: string | null, name: string | null, otherwise: string): Cell {
+  return id === null
+    ? { text: otherwise, isSoft: true }
+    : { text: name ?? 'without a name', href: `/admin/users/${id}` };
+}

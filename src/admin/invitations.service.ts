@@ -1,0 +1,102 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { DataSource, type Repository } from 'typeorm';
+import { v7 as uuidV7 } from 'uuid';
+import { UnknownIdError } from '../access/access.errors.js';
+import { FieldError } from '../account/account.errors.js';
+import { CONFLICT_RETRIES } from '../database/conflicts.js';
+import { Invitation } from './invitation.entity.js';
+import {
+  INVITATIONS,
+  invitationConditions,
+  type InvitationsQuery,
+  type ListedInvitation,
+} from './invitations.listing.js';
+import { ListingReader, type Page, type Total } from './listing.js';
+import type { Actor } from './people.service.js';
+
+const COLUMNS = `
+  id, email, invited_by AS "invitedBy", invited_at AS "invitedAt", used_at AS "usedAt", used_by AS "usedBy",
+  withdrawn_at AS "withdrawnAt"`;
+const OPEN = 'used_at IS NULL AND withdrawn_at IS NULL';
+
+/**
+ * A new invitation and its audit entry, or the one that is open already. No row comes back when a person here has the
+ * address, verified, or when somebody else invites them at this moment.
+ *
+ * Parameters: 1 id, 2 email, 3 actor, 4 ip, 5 reference.
+ */
+const INVITE = `
+  WITH actor AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE),
+  made AS (
+    INSERT INTO invitations (id, email, invited_by)
+    SELECT $1::uuid, $2::text, (SELECT id FROM actor)
+    WHERE NOT EXISTS (SELECT FROM users WHERE email_verified AND lower(email) = lower($2))
+    ON CONFLICT (lower(email)) WHERE ${OPEN} DO NOTHING
+    RETURNING *
+  ),
+  audit AS (
+    INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
+    SELECT gen_random_uuid(), $3::uuid, 'invitation.created', 'invitation:' || id, $4::inet, $5 FROM made
+  )
+  SELECT ${COLUMNS} FROM made
+  UNION ALL
+  SELECT ${COLUMNS} FROM invitations WHERE lower(email) = lower($2) AND ${OPEN}`;
+
+/** Parameters: 1 id, 2 actor, 3 ip, 4 reference. */
+const WITHDRAW = `
+  WITH withdrawn AS (UPDATE invitations SET withdrawn_at = now() WHERE id = $1 AND ${OPEN} RETURNING id),
+  audit AS (
+    INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
+    SELECT gen_random_uuid(), $2::uuid, 'invitation.withdrawn', 'invitation:' || id, $3::inet, $4 FROM withdrawn
+  )
+  SELECT id FROM withdrawn`;
+
+const TAKEN = 'SELECT FROM users WHERE email_verified AND lower(email) = lower($1)';
+
+/** Who may come. A registration uses an invitation in its own statement, in auth/sign-in.statements. */
+@Injectable()
+export class InvitationsService {
+  constructor(
+    private readonly dataSource: DataSource,
+    @InjectRepository(Invitation) private readonly invitations: Repository<Invitation>,
+    private readonly listings: ListingReader,
+  ) {}
+
+  /** A page of them, and how many there are. @throws ValidationFailedError */
+  async page(query: InvitationsQuery): Promise<Page<ListedInvitation> & { total: Total }> {
+    const conditions = invitationConditions(query);
+    const [page, total] = await Promise.all([
+      this.listings.page(INVITATIONS, { ...query, conditions }),
+      this.listings.total(INVITATIONS, conditions),
+    ]);
+    return { ...page, total };
+  }
+
+  /**
+   * Invites whoever has this address. Nobody is written to. Where an invitation for it is open, that one is the answer.
+   *
+   * @throws FieldError when it is the verified address of a person here
+   */
+  async invite(email: string, { id: actorId, client }: Actor): Promise<Invitation> {
+    for (let round = 0; round <= CONFLICT_RETRIES; round++) {
+      const values = [uuidV7(), email, actorId, client.ip, client.reference];
+      const [invitation] = await this.dataSource.query<Invitation[]>(INVITE, values);
+      if (invitation) return invitation;
+      if ((await this.dataSource.query<unknown[]>(TAKEN, [email])).length > 0) throw here();
+    }
+    throw new TypeError('an invitation came and went with every look');
+  }
+
+  /** Takes back an open one; one that is withdrawn already stays so. @throws UnknownIdError also for one that was used */
+  async withdraw(id: string, { id: actorId, client }: Actor): Promise<void> {
+    const withdrawn = await this.dataSource.query<unknown[]>(WITHDRAW, [id, actorId, client.ip, client.reference]);
+    if (withdrawn.length > 0) return;
+    const invitation = await this.invitations.findOneBy({ id });
+    if (!invitation?.withdrawnAt) throw new UnknownIdError();
+  }
+}
+
+function here(): FieldError {
+  return new FieldError('email', 'is of somebody here', 'Somebody with this verified address is here already.');
+}

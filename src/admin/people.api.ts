@@ -1,0 +1,94 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import type { z } from 'zod';
+import { CurrentSession, CurrentUser, Roles } from '../access/access.decorators.js';
+import { clientOf } from '../access/client.js';
+import type { SignedIn, SignedInUser } from '../access/signed-in.js';
+import { ApiRoute } from '../api/api-route.js';
+import { id } from '../api/schemas.js';
+import { sendCsv } from './csv.js';
+import { Exports } from './exports.js';
+import { type PeopleFilters, peopleFilters, peoplePage, peopleQuery, personInFull } from './people.listing.js';
+import { PeopleReader } from './people.reader.js';
+import { personChange } from './people.schemas.js';
+import { PeopleService } from './people.service.js';
+
+@Controller('api/admin')
+export class PeopleApi {
+  constructor(
+    private readonly people: PeopleService,
+    private readonly reader: PeopleReader,
+    private readonly exports: Exports,
+  ) {}
+
+  @Get('users')
+  @Roles('admin', 'viewer')
+  @ApiRoute({ summary: 'Everybody, by pages.', answer: peoplePage })
+  async list(@Query({ schema: peopleQuery }) query: z.infer<typeof peopleQuery>) {
+    return this.reader.page(query);
+  }
+
+  @Get('users.csv')
+  @Roles('admin', 'viewer')
+  @ApiRoute({ summary: 'Everybody whom the filters find, as a CSV file.', mediaType: 'text/csv' })
+  async csv(
+    @Query({ schema: peopleFilters }) filters: PeopleFilters,
+    @CurrentUser() user: SignedInUser,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.exports.record(user, 'users', filters, clientOf(request));
+    await sendCsv(response, 'people', await this.reader.file(filters));
+  }
+
+  @Get('users/:id')
+  @Roles('admin', 'viewer')
+  @ApiRoute({ summary: 'A person, with accounts and living sessions.', answer: personInFull })
+  async person(@CurrentSession() { session }: SignedIn, @Param('id', { schema: id }) userId: string) {
+    return this.reader.read(userId, session.id);
+  }
+
+  @Patch('users/:id')
+  @Roles('admin')
+  @ApiRoute({
+    summary: 'Changes role and block of a person, all of it or nothing. A block ends sessions and takes back grants.',
+    answer: personInFull,
+    problems: ['last_admin'],
+  })
+  async change(
+    @CurrentSession() { user, session }: SignedIn,
+    @Param('id', { schema: id }) userId: string,
+    @Body({ schema: personChange }) change: z.infer<typeof personChange>,
+    @Req() request: Request,
+  ) {
+    await this.people.change(userId, change, { id: user.id, client: clientOf(request) });
+    return this.reader.read(userId, session.id);
+  }
+
+  @Delete('users/:id/sessions')
+  @Roles('admin')
+  @HttpCode(204)
+  @ApiRoute({ summary: 'Ends every session of a person.' })
+  async endSessions(
+    @CurrentUser() user: SignedInUser,
+    @Param('id', { schema: id }) userId: string,
+    @Req() request: Request,
+  ): Promise<void> {
+    await this.people.endSessions(userId, { id: user.id, client: clientOf(request) });
+  }
+
+  @Delete('accounts/:id')
+  @Roles('admin')
+  @HttpCode(204)
+  @ApiRoute({
+    summary: 'Ends a link, whosever it is. The grant is taken back at the provider afterwards.',
+    problems: ['last_account'],
+  })
+  async unlink(
+    @CurrentUser() user: SignedInUser,
+    @Param('id', { schema: id }) accountId: string,
+    @Req() request: Request,
+  ): Promise<void> {
+    await this.people.unlink(accountId, { id: user.id, client: clientOf(request) });
+  }
+}

@@ -1,0 +1,62 @@
+import { moment } from '../account/wording.js';
+import type { Column } from './columns.js';
+import type { ListedPerson } from './people.listing.js';
+
+/** What a person is called where somebody must be told from others. */
+export function calledOf({ name, email, id }: Pick<ListedPerson, 'name' | 'email' | 'id'>): string {
+  return name ?? email ?? `${id.slice(0, 8)}…`;
+}
+
+/** What is seen of a person: on the page those with a label, in the CSV file all of them. In their order. */
+export const PEOPLE_COLUMNS: readonly Column<ListedPerson>[] = [
+  {
+    name: 'name',
+    label: 'Person',
+    cell: (person) => ({
+      text: calledOf(person),
+      href: `/admin/users/${person.id}`,
+      note: person.blockedAt === null ? undefined : 'blocked',
+    }),
+  },
+  {
+    name: 'email',
+    label: 'Email',
+    sort: 'email',
+    cell: ({ email, emailVerified }) => ({
+      text: email ?? 'not known',
+      isSoft: email === null,
+      note: email === null || emailVerified ? undefined : 'not verified',
+    }),
+  },
+  { name: 'emailVerified' },
+  {
+    name: 'role',
+    label: 'Role',
+    cell: ({ role }) => ({ text: role, isSoft: role === 'user' }),
+  },
+  {
+    name: 'accountCount',
+    label: 'Ways in',
+    cell: ({ accountCount }) => ({ text: String(accountCount) }),
+  },
+  {
+    name: 'createdAt',
+    label: 'Here since',
+    sort: 'createdAt',
+    as: 'time',
+    cell: ({ createdAt }) => ({ text: moment(createdAt).text, time: moment(createdAt).iso }),
+  },
+  {
+    name: 'lastSignedInAt',
+    label: 'Last sign-in',
+    sort: 'lastSignedInAt',
+    as: 'time',
+    cell: ({ lastSignedInAt }) =>
+      lastSignedInAt === null
+        ? { text: 'never', isSoft: true }
+        : { text: moment(lastSignedInAt).text, time: moment(lastSignedInAt).iso },
+  },
+  { name: 'blockedAt', as: 'time' },
+  { name: 'blockReason' },
+  { name: 'id' },
+];

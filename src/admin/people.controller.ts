@@ -1,0 +1,157 @@
+import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { CurrentSession, CurrentUser, Roles } from '../access/access.decorators.js';
+import { clientOf } from '../access/client.js';
+import type { SignedIn, SignedInUser } from '../access/signed-in.js';
+import { id } from '../api/schemas.js';
+import { readForm } from './admin.forms.js';
+import { frameOf } from './frame.js';
+import { type ListingFacts, listingPage, readForPage, readPageQuery } from './listing-page.js';
+import { PEOPLE_COLUMNS } from './people.columns.js';
+import { type ListedPerson, peopleQuery } from './people.listing.js';
+import { PeopleReader } from './people.reader.js';
+import { blockForm, roleForm } from './people.schemas.js';
+import { type PersonChange, PeopleService } from './people.service.js';
+import { PersonPage } from './person-page.js';
+
+const LISTING: ListingFacts<ListedPerson> = {
+  path: '/admin/users',
+  called: { one: 'person', many: 'people' },
+  fields: [
+    { name: 'q', label: 'Name or email', kind: 'search' },
+    {
+      name: 'role',
+      label: 'Role',
+      kind: 'choice',
+      options: [
+        { value: 'admin', label: 'admin' },
+        { value: 'viewer', label: 'viewer' },
+        { value: 'user', label: 'user' },
+      ],
+    },
+    {
+      name: 'blocked',
+      label: 'Access',
+      kind: 'choice',
+      options: [
+        { value: 'true', label: 'blocked' },
+        { value: 'false', label: 'not blocked' },
+      ],
+    },
+  ],
+  orders: [
+    { value: '-createdAt', label: 'came last' },
+    { value: 'createdAt', label: 'came first' },
+    { value: '-lastSignedInAt', label: 'signed in last' },
+    { value: 'lastSignedInAt', label: 'signed in longest ago' },
+    { value: 'email', label: 'email, A to Z' },
+    { value: '-email', label: 'email, Z to A' },
+  ],
+  columns: PEOPLE_COLUMNS,
+  none: 'Nobody is here yet. Whoever signs in first comes first.',
+  csvPath: '/api/admin/users.csv',
+};
+
+/** Everybody, each person, and what an admin does to them by a button; each leads back to the person's page. */
+@Controller('admin')
+@Roles('admin')
+export class PeopleController {
+  constructor(
+    private readonly people: PeopleService,
+    private readonly reader: PeopleReader,
+    private readonly page: PersonPage,
+  ) {}
+
+  @Get('users')
+  @Roles('admin', 'viewer')
+  async list(@Query() query: unknown, @CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
+    const read = readPageQuery(peopleQuery, query);
+    const result = await readForPage(LISTING.path, read, () => this.reader.page(read.query));
+    if ('redirect' in result) {
+      response.redirect(303, result.redirect);
+      return;
+    }
+    response.render('admin/users', {
+      title: 'People',
+      ...frameOf('users', user),
+      listing: listingPage(LISTING, read, result.page, result.refusal),
+    });
+  }
+
+  @Get('users/:id')
+  @Roles('admin', 'viewer')
+  async show(
+    @CurrentSession() signedIn: SignedIn,
+    @Param('id', { schema: id }) userId: string,
+    @Res() response: Response,
+  ): Promise<void> {
+    const model = await this.page.read(userId, signedIn);
+    response.render('admin/user', { title: model.person.called, ...frameOf('users', signedIn.user), ...model });
+  }
+
+  @Post('users/:id/block')
+  async block(
+    @CurrentUser() user: SignedInUser,
+    @Param('id', { schema: id }) userId: string,
+    @Body() form: unknown,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    const { reason } = readForm(blockForm, form);
+    await this.#change(userId, { blocked: true, blockReason: reason }, user, request, response);
+  }
+
+  @Post('users/:id/unblock')
+  async unblock(
+    @CurrentUser() user: SignedInUser,
+    @Param('id', { schema: id }) userId: string,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.#change(userId, { blocked: false }, user, request, response);
+  }
+
+  @Post('users/:id/role')
+  async changeRole(
+    @CurrentUser() user: SignedInUser,
+    @Param('id', { schema: id }) userId: string,
+    @Body() form: unknown,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.#change(userId, readForm(roleForm, form), user, request, response);
+  }
+
+  @Post('users/:id/sessions/end')
+  async endSessions(
+    @CurrentUser() user: SignedInUser,
+    @Param('id', { schema: id }) userId: string,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.people.endSessions(userId, { id: user.id, client: clientOf(request) });
+    response.redirect(303, `/admin/users/${userId}`);
+  }
+
+  @Post('accounts/:id/unlink')
+  async unlink(
+    @CurrentUser() user: SignedInUser,
+    @Param('id', { schema: id }) accountId: string,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    const userId = await this.people.unlink(accountId, { id: user.id, client: clientOf(request) });
+    response.redirect(303, `/admin/users/${userId}`);
+  }
+
+  async #change(
+    userId: string,
+    change: PersonChange,
+    user: SignedInUser,
+    request: Request,
+    response: Response,
+  ): Promise<void> {
+    await this.people.change(userId, change, { id: user.id, client: clientOf(request) });
+    response.redirect(303, `/admin/users/${userId}`);
+  }
+}

@@ -1,0 +1,184 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { AccessError, UnknownIdError } from '../access/access.errors.js';
+import type { Client } from '../access/client.js';
+import { retryConflicts } from '../database/conflicts.js';
+import { Announcer } from '../events/announcer.js';
+import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
+import { Revocations } from '../oauth-accounts/revocations.js';
+import { SESSION_ENDED, type SessionEnded } from '../sessions/sessions.events.js';
+import { LOCK_ADMINS, type LockedPerson } from '../users/admins.js';
+import { User } from '../users/user.entity.js';
+import { LastAdminError } from '../users/users.errors.js';
+import {
+  USER_BLOCKED,
+  USER_ROLE_CHANGED,
+  USER_UNBLOCKED,
+  type UserBlocked,
+  type UserRoleChanged,
+  type UserUnblocked,
+} from '../users/users.events.js';
+
+/** Who does it, and from where. */
+export interface Actor {
+  readonly id: string;
+  readonly client: Client;
+}
+
+/** What an admin may change of a person. What is left out stays as it is. */
+export interface PersonChange {
+  readonly role?: User['role'];
+  readonly blocked?: boolean;
+  /** Only of a block. Left out: none of a new block, the same of an old one. */
+  readonly blockReason?: string;
+}
+
+const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
+const DROP_PENDING_LINKS = 'DELETE FROM pending_links WHERE user_id = $1 OR other_user_id = $1';
+/** Parameters: 1 actor, 2 action, 3 person, 4 data, 5 ip, 6 reference. */
+const AUDIT = `
+  INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
+  VALUES (gen_random_uuid(), $1, $2, 'user:' || $3::uuid, $4::jsonb, $5::inet, $6)`;
+
+const NOT_YOURSELF = 'You cannot close your own access or take your own role. Another administrator can.';
+
+/** What is announced once an act has been committed. */
+interface Announcement {
+  readonly event: string;
+  readonly payload: object;
+}
+
+/**
+ * What an admin does to a person. Each act is one transaction with one audit entry, and is announced after it. What is
+ * so already is no act: nothing is written down and nobody is told.
+ */
+@Injectable()
+export class PeopleService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly accounts: OAuthAccountsService,
+    private readonly revocations: Revocations,
+    private readonly announcer: Announcer,
+  ) {}
+
+  /**
+   * Changes role and block, all of it or nothing.
+   *
+   * @throws UnknownIdError, LastAdminError for oneself, AccessError `forbidden` for whoever is no admin any more
+   */
+  async change(userId: string, change: PersonChange, actor: Actor): Promise<void> {
+    const announcements = await retryConflicts(() =>
+      this.dataSource.transaction((manager) => this.#change(manager, userId, change, actor)),
+    );
+    if (announcements.some(({ event }) => event === USER_BLOCKED)) this.revocations.wake();
+    for (const { event, payload } of announcements) this.announcer.announce(event, payload);
+  }
+
+  /** Ends all of a person's sessions. @throws UnknownIdError */
+  async endSessions(userId: string, actor: Actor): Promise<void> {
+    const ended = await retryConflicts(() =>
+      this.dataSource.transaction(async (manager) => {
+        const user = await manager.findOne(User, { where: { id: userId }, lock: { mode: 'pessimistic_write' } });
+        if (!user) throw new UnknownIdError();
+        const sessions = await endSessions(manager, user.id);
+        if (sessions.length > 0) await record(manager, actor, 'user.sessions-ended', user.id, { sessions: sessions.length }); // prettier-ignore
+        return sessions;
+      }),
+    );
+    for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
+  }
+
+  /**
+   * Ends the link of an account, whosever it is; the grant is taken back at the provider afterwards.
+   *
+   * @returns whose it was
+   * @throws UnknownIdError; OAuthAccountError `last_account`
+   */
+  async unlink(accountId: string, actor: Actor): Promise<string> {
+    const account = await this.accounts.findById(accountId);
+    if (!account) throw new UnknownIdError();
+    await this.accounts.unlink(account.userId, account.id, actor.id, actor.client);
+    return account.userId;
+  }
+
+  async #change(
+    manager: EntityManager,
+    userId: string,
+    { role, blocked, blockReason }: PersonChange,
+    actor: Actor,
+  ): Promise<Announcement[]> {
+    const people = await manager.query<LockedPerson[]>(LOCK_ADMINS, [userId]);
+    // Somebody else's act on the actor may have come first: of two who block each other one stays, and only one.
+    if (!people.some(({ id, isAdmin }) => isAdmin && id === actor.id)) throw AccessError.forbidden();
+    const user = await manager.findOneBy(User, { id: userId });
+    if (!user) throw new UnknownIdError();
+    const announcements: Announcement[] = [];
+    const changesRole = role !== undefined && role !== user.role;
+    const blocks = blocked === true && user.blockedAt === null;
+    // Whoever acts is an admin and stays one, so that nobody can be the last who goes.
+    const takesPower = (changesRole && user.role === 'admin') || blocks;
+    if (takesPower && user.id === actor.id) throw new LastAdminError(NOT_YOURSELF);
+
+    if (changesRole) {
+      const data = { from: user.role, to: role };
+      await manager.update(User, { id: user.id }, { role });
+      await record(manager, actor, 'user.role-changed', user.id, data);
+      const payload = { userId: user.id, actorId: actor.id, ...data } satisfies UserRoleChanged;
+      announcements.push({ event: USER_ROLE_CHANGED, payload });
+    }
+    if (blocks) announcements.push(...(await this.#block(manager, user, blockReason, actor)));
+    else if (blocked === true && blockReason !== undefined && blockReason !== user.blockReason) {
+      await manager.update(User, { id: user.id }, { blockReason });
+      await record(manager, actor, 'user.block-reason-changed', user.id, { reason: blockReason });
+    } else if (blocked === false && user.blockedAt !== null) {
+      await manager.update(User, { id: user.id }, { blockedAt: null, blockReason: null });
+      await record(manager, actor, 'user.unblocked', user.id, {});
+      const payload = { userId: user.id, actorId: actor.id } satisfies UserUnblocked;
+      announcements.push({ event: USER_UNBLOCKED, payload });
+    }
+    return announcements;
+  }
+
+  /** Nothing of theirs goes on: no session, no grant, and no link that was begun or proven. */
+  async #block(
+    manager: EntityManager,
+    { id: userId }: User,
+    reason: string | undefined,
+    actor: Actor,
+  ): Promise<Announcement[]> {
+    await manager.update(
+      User,
+      { id: userId },
+      {
+        blockedAt: () => 'now()',
+        blockReason: reason ?? null,
+        linksVoidedAt: () => 'clock_timestamp()',
+      },
+    );
+    await this.accounts.revokeAll(manager, userId, 'user_blocked');
+    await manager.query(DROP_PENDING_LINKS, [userId]);
+    const sessions = await endSessions(manager, userId);
+    await record(manager, actor, 'user.blocked', userId, reason === undefined ? {} : { reason });
+    const payload = { userId, actorId: actor.id } satisfies UserBlocked;
+    return [
+      ...sessions.map((session) => ({ event: SESSION_ENDED, payload: session })),
+      { event: USER_BLOCKED, payload },
+    ];
+  }
+}
+
+async function endSessions(manager: EntityManager, userId: string): Promise<SessionEnded[]> {
+  // TypeORM answers a DELETE with its rows and their number.
+  const [sessions] = await manager.query<[SessionEnded[], number]>(END_SESSIONS, [userId]);
+  return sessions;
+}
+
+async function record(
+  manager: EntityManager,
+  { id, client }: Actor,
+  action: string,
+  userId: string,
+  data: object,
+): Promise<void> {
+  await manager.query(AUDIT, [id, action, userId, JSON.stringify(data), client.ip, client.reference]);
+}
