@@ -1,6 +1,7 @@
 /**
  * cli: what an operator does at the terminal. `npm run cli -- <command>`, or `node dist/cli/main.js <command>`.
  *
+ *   doctor              looks at settings, database and providers, and says what to do
  *   migrate             brings the schema up to date
  *   keys:…              makes a key, shows which are used, seals everything anew with the newest   (keys-…)
  *   revocations:list    the grants that providers have not been told about yet
@@ -8,12 +9,13 @@
  *
  * A command is a file that adds itself to the program, and a line below. Results go to stdout, everything else to
  * stderr; the exit code is 0 for done, 1 for failed, 2 for wrong usage. What a command works with is imported when it
- * runs, so that --help is quick. The work itself is done by the rooms. Nest is not loaded,
- * but by provider:check, which runs the whole application.
+ * runs, so that --help is quick. The work itself is done by the rooms. No application of Nest is built, but by
+ * provider:check, which runs the whole of it.
  */
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { lastWords } from '../config/plain-error.js';
+import { addDoctor } from './doctor.js';
 import { addKeysGenerate } from './keys-generate.js';
 import { addKeysRotate } from './keys-rotate.js';
 import { addKeysStatus } from './keys-status.js';
@@ -24,6 +26,7 @@ import { addProviderNew } from './provider-new.js';
 import { addRevocationsList } from './revocations-list.js';
 
 const COMMANDS = [
+  addDoctor,
   addMigrate,
   addKeysGenerate,
   addKeysStatus,
