@@ -14,7 +14,8 @@ const ASSETS = fileURLToPath(new URL('../public', import.meta.url));
 
 const FORM_LIMIT = '64kb';
 const JSON_LIMIT = '64kb';
-const FIELD_LIMIT = 100;
+/** As many as a page of a listing has rows that can be chosen, and a few. */
+const FIELD_LIMIT = 250;
 const ASSET_AGE = '1h';
 
 /** What main and every journey test do alike to an application before it listens. */

@@ -28,5 +28,6 @@ import { WaitingController } from './waiting.controller.js';
   imports: [AuditModule],
   controllers: [AccountApi, AccountController, WaitingController],
   providers: [AccountDeletion, AccountExport, AccountPage, ProviderNames],
+  exports: [ProviderNames],
 })
 export class AccountModule {}

@@ -1,10 +1,26 @@
 import { Module } from '@nestjs/common';
+import { AccountModule } from '../account/account.module.js';
+import { BulkUnlink } from './bulk-unlink.js';
 import { DoctorController } from './doctor.controller.js';
+import { Exports } from './exports.js';
+import { LinkedAccountsApi } from './linked-accounts.api.js';
+import { LinkedAccountsController } from './linked-accounts.controller.js';
+import { LinkedAccounts } from './linked-accounts.service.js';
+import { ListingReader } from './listing.js';
 
 /**
  * admin: what whoever runs this place sees and does. Roles `admin` and `viewer`; a viewer changes nothing.
  *
- *   GET /admin/doctor    what is wrong with this installation, and what to do   (doctor/)
+ *   GET /admin/accounts, /api/admin/accounts, …/accounts.csv   every linked account                (linked-accounts.…)
+ *   POST /admin/accounts/review, …/unlink                      those that are chosen: what would happen, and it happens
+ *   GET /admin/doctor                                          what is wrong with this installation, and what to do  (doctor/)
+ *
+ * A listing is a table, its orders, filters and columns (listing.ts says what one is): one statement reads a page, along an
+ * index, at the same cost wherever it begins; a second one counts. listing-page makes its page, csv its file.
  */
-@Module({ controllers: [DoctorController] })
+@Module({
+  imports: [AccountModule],
+  controllers: [DoctorController, LinkedAccountsApi, LinkedAccountsController],
+  providers: [BulkUnlink, Exports, LinkedAccounts, ListingReader],
+})
 export class AdminModule {}

@@ -1,7 +1,8 @@
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { DataSource } from 'typeorm';
-import { Roles } from '../access/access.decorators.js';
+import { CurrentUser, Roles } from '../access/access.decorators.js';
+import type { SignedInUser } from '../access/signed-in.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { browserViewFindings, browserViewOf } from '../doctor/browser-view.js';
@@ -15,6 +16,7 @@ import {
   standInFindings,
 } from '../doctor/settings.checks.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
+import { frameOf } from './frame.js';
 
 @Controller('admin/doctor')
 @Roles('admin', 'viewer')
@@ -28,7 +30,7 @@ export class DoctorController {
   ) {}
 
   @Get()
-  async show(@Req() request: Request, @Res() response: Response): Promise<void> {
+  async show(@CurrentUser() user: SignedInUser, @Req() request: Request, @Res() response: Response): Promise<void> {
     const findings = inOrder([
       ...settingsFindings(this.config),
       ...browserViewFindings(browserViewOf(request), this.config),
@@ -47,6 +49,7 @@ export class DoctorController {
     }));
     response.render('admin/doctor', {
       title: 'Doctor',
+      ...frameOf('doctor', user),
       sum: sumOf(of('problem'), of('warning')),
       areas,
     });
@@ -70,7 +73,7 @@ export class DoctorController {
 }
 
 function shown({ status, what, remedy }: Finding) {
-  return { status, what, remedy, down: status === 'problem', sound: status === 'ok' };
+  return { status, what, remedy, down: status === 'problem' };
 }
 
 function sumOf(problems: number, warnings: number): string {

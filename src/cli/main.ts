@@ -5,6 +5,7 @@
  *   migrate             brings the schema up to date
  *   keys:…              makes a key, shows which are used, seals everything anew with the newest   (keys-…)
  *   revocations:list    the grants that providers have not been told about yet
+ *   seed                fills a development database with invented people
  *   provider:…          begins a provider, checks one against what it documents, writes their pages   (provider-…)
  *
  * A command is a file that adds itself to the program, and a line below. Results go to stdout, everything else to
@@ -24,6 +25,7 @@ import { addProviderCheck } from './provider-check.js';
 import { addProviderDocs } from './provider-docs.js';
 import { addProviderNew } from './provider-new.js';
 import { addRevocationsList } from './revocations-list.js';
+import { addSeed } from './seed.js';
 
 const COMMANDS = [
   addDoctor,
@@ -35,6 +37,7 @@ const COMMANDS = [
   addProviderNew,
   addProviderCheck,
   addProviderDocs,
+  addSeed,
 ];
 
 const FAILED = 1;

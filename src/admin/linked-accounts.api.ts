@@ -1,0 +1,81 @@
+import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import { CurrentUser, Roles } from '../access/access.decorators.js';
+import { clientOf } from '../access/client.js';
+import type { SignedInUser } from '../access/signed-in.js';
+import { ProviderNames } from '../account/provider-names.js';
+import { ApiRoute } from '../api/api-route.js';
+import { id } from '../api/schemas.js';
+import { BulkUnlink, MOST_AT_ONCE } from './bulk-unlink.js';
+import { csvOf, sendCsv } from './csv.js';
+import { Exports } from './exports.js';
+import { linkedAccountColumns } from './linked-accounts.columns.js';
+import {
+  type LinkedAccountFilters,
+  linkedAccountFilters,
+  linkedAccountsPage,
+  linkedAccountsQuery,
+} from './linked-accounts.listing.js';
+import { LinkedAccounts } from './linked-accounts.service.js';
+
+const unlinkMany = z.strictObject({
+  ids: z.array(id).min(1, 'Must name an account.').max(MOST_AT_ONCE, `May name ${MOST_AT_ONCE} accounts at most.`),
+  dryRun: z.boolean().default(false).describe('True: nothing happens, and the answer says what would.'),
+});
+
+const unlinked = z.object({
+  dryRun: z.boolean(),
+  results: z.array(
+    z.object({
+      id,
+      outcome: z
+        .enum(['unlinked', 'last_account', 'not_found'])
+        .describe('last_account: it stays, being the only way in of its person.'),
+    }),
+  ),
+});
+
+@Controller('api/admin')
+@Roles('admin', 'viewer')
+export class LinkedAccountsApi {
+  constructor(
+    private readonly accounts: LinkedAccounts,
+    private readonly names: ProviderNames,
+    private readonly exports: Exports,
+    private readonly bulk: BulkUnlink,
+  ) {}
+
+  @Get('accounts')
+  @ApiRoute({ summary: 'Every linked account, by pages.', answer: linkedAccountsPage })
+  async list(@Query({ schema: linkedAccountsQuery }) query: z.infer<typeof linkedAccountsQuery>) {
+    return this.accounts.page(query);
+  }
+
+  @Get('accounts.csv')
+  @ApiRoute({ summary: 'Every linked account that the filters find, as a CSV file.', mediaType: 'text/csv' })
+  async csv(
+    @Query({ schema: linkedAccountFilters }) filters: LinkedAccountFilters,
+    @CurrentUser() user: SignedInUser,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.accounts.refuseUnknownProvider(filters.provider);
+    await this.exports.record(user, 'accounts', filters, clientOf(request));
+    const columns = linkedAccountColumns((id) => this.names.of(id));
+    await sendCsv(response, 'linked-accounts', csvOf(this.accounts.walk(filters), columns));
+  }
+
+  @Post('accounts/unlink')
+  @Roles('admin')
+  @HttpCode(200)
+  @ApiRoute({ summary: 'Ends many links at once, or says what would happen.', answer: unlinked })
+  async unlinkMany(
+    @Body({ schema: unlinkMany }) { ids, dryRun }: z.infer<typeof unlinkMany>,
+    @CurrentUser() user: SignedInUser,
+    @Req() request: Request,
+  ) {
+    const results = await (dryRun ? this.bulk.plan(ids) : this.bulk.carryOut(ids, user.id, clientOf(request)));
+    return { dryRun, results };
+  }
+}

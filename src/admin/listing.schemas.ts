@@ -1,0 +1,53 @@
+/** What the queries and answers of all listings have in common. */
+import { z } from 'zod';
+
+export const LIMIT = 50;
+
+/** A part of what is looked for. */
+export const searchText = z
+  .string()
+  .trim()
+  .max(200, 'May have 200 characters at most.')
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'May not have control characters.')
+  .describe('A part of it, in capitals or not.');
+
+/** A moment (RFC 3339) or a day, which is its beginning in UTC. */
+export const instant = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()], {
+    error: 'Must be a time (RFC 3339) or a day (YYYY-MM-DD).',
+  })
+  .transform((text) => new Date(text));
+
+export const providerId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'Is no provider.');
+
+/** Of every listing: how many rows, and from where on. */
+export const pageFields = {
+  limit: z.coerce
+    .number({ error: 'Must be a number.' })
+    .int('Must be a whole number.')
+    .min(1, 'Must be at least 1.')
+    .max(200, 'Must be 200 at most.')
+    .default(LIMIT),
+  cursor: z.string().max(2048).optional().describe('nextCursor or previousCursor of another page, in the same order.'),
+};
+
+/** Each of these orders, and the same one from its other end. */
+export function sortOf<const Name extends string>(names: readonly [Name, ...Name[]], otherwise: Name | `-${Name}`) {
+  const all = names.flatMap((name) => [name, `-${name}` as const]) as [Name | `-${Name}`, ...(Name | `-${Name}`)[]];
+  return z
+    .enum(all)
+    .default(otherwise as never)
+    .describe('With a - before it the last one comes first.');
+}
+
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({
+    items: z.array(item),
+    nextCursor: z.string().nullable().describe('Null on the last page.'),
+    previousCursor: z.string().nullable().describe('Null on the first page.'),
+    total: z
+      .object({ value: z.int(), exact: z.boolean() })
+      .meta({ id: 'Total' })
+      .describe('Counted where it is small, else about so many.'),
+  });
+}

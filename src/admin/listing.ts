@@ -1,0 +1,247 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { ValidationFailedError } from '../api/validation-failed.error.js';
+import { type Cursor, readCursor, writeCursor } from './cursor.js';
+
+/** What rows can be ordered by: an expression that an index of its own begins with, the id after it. Never null. */
+export interface SortKey {
+  readonly sql: string;
+  readonly type: 'timestamptz' | 'text';
+}
+
+/** A part of WHERE, with a `?` for its value. */
+export interface Condition {
+  readonly sql: string;
+  readonly value?: unknown;
+  /** A search looks at every row it finds: fewer of them are counted. */
+  readonly isSearch?: boolean;
+}
+
+/** A table that is read by pages. Everything said about its rows goes by `alias`. */
+export interface Listing<Row extends object, Item> {
+  readonly table: string;
+  readonly alias: string;
+  readonly id: { readonly sql: string; readonly type: 'uuid' | 'bytea' };
+  readonly sorts: Readonly<Record<string, SortKey>>;
+  /** What is read of the rows of a page, and of what they belong to: members of `Row`. */
+  readonly select: string;
+  /** Joined to the rows of a page, once they are known. */
+  readonly joins?: string;
+  toItem(row: Row): Item;
+}
+
+export interface PageRequest {
+  readonly conditions: readonly (Condition | undefined)[];
+  /** A name of `sorts`, with a `-` before it for descending. */
+  readonly sort: string;
+  /** How many rows, at least 1. */
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+/** Exact where it is small; else what the planner expects, which is right to a few per cent on an analysed table. */
+export interface Total {
+  readonly value: number;
+  readonly exact: boolean;
+}
+
+export interface Page<Item> {
+  readonly items: Item[];
+  /** Null on the last page, and `previousCursor` on the first. */
+  readonly nextCursor: string | null;
+  readonly previousCursor: string | null;
+}
+
+/** So many rows are counted. Further on one wants to know how many it is about. */
+const COUNTED = 10_000;
+/** A search is counted row by row, and each row that it finds must be looked at. */
+const COUNTED_OF_SEARCH = 1000;
+/** Rows of a batch of `walk`: big enough that reading costs more than asking, small enough to be held. */
+const BATCH = 1000;
+
+/** Reads listings: a page is one statement, walked along the index of its order, at the same cost wherever it begins. */
+@Injectable()
+export class ListingReader {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /**
+   * @throws ValidationFailedError for a cursor that is none of this listing in this order, and for a search that the database
+   * did not finish in its time
+   */
+  async page<Row extends object, Item>(
+    listing: Listing<Row, Item>,
+    { conditions, sort, limit, cursor }: PageRequest,
+  ): Promise<Page<Item>> {
+    const place = cursor === undefined ? undefined : this.#place(listing, sort, cursor);
+    const isBackwards = place?.towards === 'previous';
+    const statement = pageStatement(listing, conditions, sort, limit + 1, place);
+    const rows = await this.#search(() => this.dataSource.query<Keyed<Row>[]>(statement.text, statement.values));
+
+    const hasMore = rows.length > limit;
+    const shown = rows.slice(0, limit);
+    if (isBackwards) shown.reverse();
+    const cursorAt = (towards: Cursor['towards'], row: Keyed<Row> | undefined) =>
+      writeCursor({ sort, towards, beside: row ? { key: row.cursorKey, id: row.cursorId } : null });
+    const hasNext = isBackwards || hasMore;
+    const hasPrevious = isBackwards ? hasMore : place !== undefined;
+    return {
+      items: shown.map((row) => listing.toItem(row)),
+      nextCursor: hasNext ? cursorAt('next', shown.at(-1)) : null,
+      previousCursor: hasPrevious ? cursorAt('previous', shown[0]) : null,
+    };
+  }
+
+  /** How many rows there are. */
+  async total(
+    { table, alias }: Pick<Listing<object, unknown>, 'table' | 'alias'>,
+    conditions: PageRequest['conditions'],
+  ): Promise<Total> {
+    const { where, values } = whereOf(conditions);
+    const most = conditions.some((condition) => condition?.isSearch) ? COUNTED_OF_SEARCH : COUNTED;
+    const from = `FROM ${table} ${alias} ${where}`;
+    const [counted] = await this.#search(() =>
+      this.dataSource.query<[{ count: number }]>(
+        `SELECT count(*)::int AS count FROM (SELECT ${from} LIMIT ${most + 1}) AS counted`,
+        values,
+      ),
+    );
+    if (counted.count <= most) return { value: counted.count, exact: true };
+    const [explained] = await this.dataSource.query<[{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }]>(
+      `EXPLAIN (FORMAT JSON) SELECT ${from}`,
+      values,
+    );
+    return { value: Math.max(most + 1, explained['QUERY PLAN'][0].Plan['Plan Rows']), exact: false };
+  }
+
+  /** All rows, batch after batch. Holds no connection and no snapshot between two batches, however slowly they are taken. */
+  async *walk<Row extends object, Item>(
+    listing: Listing<Row, Item>,
+    request: Pick<PageRequest, 'conditions' | 'sort'>,
+  ): AsyncGenerator<Item[]> {
+    let cursor: string | null | undefined;
+    while (cursor !== null) {
+      const page: Page<Item> = await this.page(listing, { ...request, limit: BATCH, cursor });
+      yield page.items;
+      cursor = page.nextCursor;
+    }
+  }
+
+  #place(listing: Listing<never, unknown>, sort: string, text: string): Cursor {
+    const cursor = readCursor(text);
+    const isOurs = cursor?.sort === sort && (cursor.beside === null || isOfTypes(listing, sort, cursor.beside));
+    if (!cursor || !isOurs) throw refused('cursor', 'Is none that this listing has given in this order.');
+    return cursor;
+  }
+
+  /** A search for what nearly every row has in part can take longer than a statement may. */
+  async #search<Result>(run: () => Promise<Result>): Promise<Result> {
+    try {
+      return await run();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== QUERY_CANCELED) throw error;
+      throw refused(
+        'q',
+        'Finds too little among too much to be searched in time. Search for more characters, or filter.',
+      );
+    }
+  }
+}
+
+/** SQLSTATE of a statement that ran into its time limit. */
+const QUERY_CANCELED = '57014';
+
+const refused = (field: string, message: string) => new ValidationFailedError([{ path: [field], message }]);
+
+type Keyed<Row> = Row & { readonly cursorKey: string; readonly cursorId: string };
+
+/** RFC 3339 with microseconds, as Postgres has them; a JavaScript date would lose three digits, and a page a row. */
+const asText = ({ sql, type }: SortKey) =>
+  type === 'text' ? sql : `to_char(${sql} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+const idAsText = ({ sql, type }: Listing<never, unknown>['id']) =>
+  type === 'uuid' ? `${sql}::text` : `encode(${sql}, 'hex')`;
+const idFromText = ({ type }: Listing<never, unknown>['id']) => (type === 'uuid' ? '?::uuid' : `decode(?, 'hex')`);
+
+const KEY_SHAPES = {
+  text: z.string().regex(/^[^\0]*$/),
+  timestamptz: z.iso.datetime({ precision: 6 }),
+};
+const ID_SHAPES = { uuid: z.guid(), bytea: z.string().regex(/^([\da-f]{2})+$/) };
+
+function isOfTypes(
+  { id, sorts }: Listing<never, unknown>,
+  sort: string,
+  { key, id: idText }: { key: string; id: string },
+): boolean {
+  return KEY_SHAPES[keyOf(sorts, sort).type].safeParse(key).success && ID_SHAPES[id.type].safeParse(idText).success;
+}
+
+function keyOf(sorts: Listing<never, unknown>['sorts'], sort: string): SortKey {
+  const key = sorts[sort.replace(/^-/, '')];
+  if (!key) throw new TypeError(`no order ${sort}`);
+  return key;
+}
+
+interface Statement {
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+/** The rows of a page first, by the index alone; only then what they belong to. */
+function pageStatement<Row extends object>(
+  { table, alias, id, sorts, select, joins = '' }: Listing<Row, unknown>,
+  conditions: PageRequest['conditions'],
+  sort: string,
+  limit: number,
+  place: Cursor | undefined,
+): Statement {
+  const key = keyOf(sorts, sort);
+  const isDescending = sort.startsWith('-') !== (place?.towards === 'previous');
+  const order = isDescending ? 'DESC' : 'ASC';
+  const beyond = place?.beside && {
+    sql: `(${key.sql}, ${id.sql}) ${isDescending ? '<' : '>'} (?::${key.type}, ${idFromText(id)})`,
+    values: [place.beside.key, place.beside.id],
+  };
+  const { where, values } = whereOf(conditions, beyond ?? undefined);
+  const text = `
+    SELECT ${select}, ${asText(key)} AS "cursorKey", ${idAsText(id)} AS "cursorId"
+    FROM (SELECT * FROM ${table} ${alias} ${where} ORDER BY ${key.sql} ${order}, ${id.sql} ${order} LIMIT ${limit}) ${alias}
+    ${joins}
+    ORDER BY ${key.sql} ${order}, ${id.sql} ${order}`;
+  return { text, values };
+}
+
+function whereOf(
+  conditions: PageRequest['conditions'],
+  beyond?: { readonly sql: string; readonly values: readonly unknown[] },
+): { where: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const clause = (sql: string, own: readonly unknown[]) => {
+    let place = 0;
+    return sql.replaceAll('?', () => `$${values.push(own[place++])}`);
+  };
+  const clauses = conditions.flatMap((condition) => (condition ? [clause(condition.sql, [condition.value])] : []));
+  if (beyond) clauses.push(clause(beyond.sql, beyond.values));
+  return { where: clauses.length === 0 ? '' : `WHERE ${clauses.join(' AND ')}`, values };
+}
+
+/** A substring, in whatever case. `sql` is the expression of a trigram index, in lower case already. */
+export function contains(sql: string, text: string | undefined): Condition | undefined {
+  if (text === undefined || text === '') return undefined;
+  return { sql: `${sql} LIKE lower(?)`, value: `%${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`, isSearch: true };
+}
+
+export function equals(sql: string, value: unknown): Condition | undefined {
+  return value === undefined ? undefined : { sql: `${sql} = ?`, value };
+}
+
+/** From a moment on. */
+export function since(sql: string, value: Date | undefined): Condition | undefined {
+  return value && { sql: `${sql} >= ?::timestamptz`, value };
+}
+
+/** Before a moment. */
+export function before(sql: string, value: Date | undefined): Condition | undefined {
+  return value && { sql: `${sql} < ?::timestamptz`, value };
+}
