@@ -1,6 +1,9 @@
 import { Module } from '@nestjs/common';
 import { AccountModule } from '../account/account.module.js';
 import { BulkUnlink } from './bulk-unlink.js';
+import { DashboardApi } from './dashboard.api.js';
+import { DashboardController } from './dashboard.controller.js';
+import { Dashboard } from './dashboard.service.js';
 import { DoctorController } from './doctor.controller.js';
 import { Exports } from './exports.js';
 import { LinkedAccountsApi } from './linked-accounts.api.js';
@@ -11,6 +14,7 @@ import { ListingReader } from './listing.js';
 /**
  * admin: what whoever runs this place sees and does. Roles `admin` and `viewer`; a viewer changes nothing.
  *
+ *   GET /admin, /api/admin/dashboard                           all people in numbers and charts      (dashboard.…, charts)
  *   GET /admin/accounts, /api/admin/accounts, …/accounts.csv   every linked account                (linked-accounts.…)
  *   POST /admin/accounts/review, …/unlink                      those that are chosen: what would happen, and it happens
  *   GET /admin/doctor                                          what is wrong with this installation, and what to do  (doctor/)
@@ -20,7 +24,7 @@ import { ListingReader } from './listing.js';
  */
 @Module({
   imports: [AccountModule],
-  controllers: [DoctorController, LinkedAccountsApi, LinkedAccountsController],
-  providers: [BulkUnlink, Exports, LinkedAccounts, ListingReader],
+  controllers: [DashboardApi, DashboardController, DoctorController, LinkedAccountsApi, LinkedAccountsController],
+  providers: [BulkUnlink, Dashboard, Exports, LinkedAccounts, ListingReader],
 })
 export class AdminModule {}

@@ -2,6 +2,7 @@ import { SignIn1764000000000 } from './1764000000000-sign-in.js';
 import { Tokens1764100000000 } from './1764100000000-tokens.js';
 import { Linking1764200000000 } from './1764200000000-linking.js';
 import { LinkedAccountsListing1764300000000 } from './1764300000000-linked-accounts-listing.js';
+import { Dashboard1764330000000 } from './1764330000000-dashboard.js';
 
 /** Every migration in order. A list and not a glob: what runs is what is written here. */
 export const MIGRATIONS = [
@@ -9,4 +10,5 @@ export const MIGRATIONS = [
   Tokens1764100000000,
   Linking1764200000000,
   LinkedAccountsListing1764300000000,
+  Dashboard1764330000000,
 ];
