@@ -10,6 +10,10 @@ import { AuditLogController } from './audit-log.controller.js';
 import { AuditLog } from './audit-log.service.js';
 import { BulkUnlink } from './bulk-unlink.js';
 import { CsvFiles } from './csv.js';
+import { DashboardApi } from './dashboard.api.js';
+import { DashboardController } from './dashboard.controller.js';
+import { Dashboard } from './dashboard.service.js';
+import { DoctorController } from './doctor.controller.js';
 import { Exports } from './exports.js';
 import { Invitation } from './invitation.entity.js';
 import { InvitationsApi } from './invitations.api.js';
@@ -28,13 +32,15 @@ import { PersonPage } from './person-page.js';
 /**
  * admin: what whoever runs this place sees and does. Roles `admin` and `viewer`; a viewer changes nothing.
  *
+ *   GET /admin, /api/admin/dashboard                           all of it in numbers and charts     (dashboard.…, charts)
  *   GET /admin/accounts, /api/admin/accounts, …/accounts.csv   every linked account                (linked-accounts.…)
  *   POST /admin/accounts/review, …/unlink                      those that are chosen: what would happen, and it happens
- *   GET /admin/attempts, /api/admin/attempts, …/attempts.csv   every try to sign in                (attempts.…)
- *   GET /admin/audit, /api/admin/audit, …/audit.csv            who did what to whom                (audit-log.…)
  *   GET /admin/users, …/:id, /api/admin/users, …/users.csv     everybody, and one person           (people.…, person-page)
  *   PATCH /api/admin/users/:id, POST /admin/users/:id/…        what an admin does to a person      (people.service)
+ *   GET /admin/attempts, /api/admin/attempts, …/attempts.csv   every try to sign in                (attempts.…)
+ *   GET /admin/audit, /api/admin/audit, …/audit.csv            who did what to whom                (audit-log.…)
  *   GET, POST /admin/invitations, /api/admin/invitations       who may come                        (invitations.…)
+ *   GET /admin/doctor                                          what is wrong here, and what to do  (doctor/)
  *
  * A listing is a table, its orders, filters and columns (listing.ts says what one is): one statement reads a page, along an
  * index, at the same cost wherever it begins; a second one counts. listing-page makes its page, csv its file.
@@ -46,6 +52,9 @@ import { PersonPage } from './person-page.js';
     AttemptsController,
     AuditLogApi,
     AuditLogController,
+    DashboardApi,
+    DashboardController,
+    DoctorController,
     InvitationsApi,
     InvitationsController,
     LinkedAccountsApi,
@@ -58,6 +67,7 @@ import { PersonPage } from './person-page.js';
     AuditLog,
     BulkUnlink,
     CsvFiles,
+    Dashboard,
     Exports,
     InvitationsService,
     LinkedAccounts,

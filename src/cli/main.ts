@@ -1,6 +1,7 @@
 /**
  * cli: what an operator does at the terminal. `npm run cli -- <command>`, or `node dist/cli/main.js <command>`.
  *
+ *   doctor              looks at settings, database and providers, and says what to do
  *   migrate             brings the schema up to date
  *   users:…             makes an admin of somebody, and takes the role again   (users-admin)
  *   keys:…              makes a key, shows which are used, seals everything anew with the newest   (keys-…)
@@ -12,14 +13,15 @@
  *
  * A command is a file that adds itself to the program, and a line below. Results go to stdout, everything else to
  * stderr; the exit code is 0 for done, 1 for failed, 2 for wrong usage. What a command works with is imported when it
- * runs, so that --help is quick. The work itself is done by the rooms. Nest is not loaded,
- * but by provider:check, which runs the whole application.
+ * runs, so that --help is quick. The work itself is done by the rooms. No application of Nest is built, but by
+ * provider:check, which runs the whole of it.
  */
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { lastWords } from '../config/plain-error.js';
 import { addAccountsExport } from './accounts-export.js';
 import { addAuditVerify } from './audit-verify.js';
+import { addDoctor } from './doctor.js';
 import { addKeysGenerate } from './keys-generate.js';
 import { addKeysRotate } from './keys-rotate.js';
 import { addKeysStatus } from './keys-status.js';
@@ -32,6 +34,7 @@ import { addSeed } from './seed.js';
 import { addUsersGrantAdmin, addUsersRevokeAdmin } from './users-admin.js';
 
 const COMMANDS = [
+  addDoctor,
   addMigrate,
   addUsersGrantAdmin,
   addUsersRevokeAdmin,

@@ -3,6 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SecretKey } from './secret-keys.js';
 
+/** Stands in every value that this key has sealed. */
+export const DEVELOPMENT_KEY_ID = 'development';
+
 /**
  * The key of a development machine, made once and kept beside the embedded database, so that sessions and sealed
  * tokens survive a restart. Production never gets here: SECRET_KEYS is required there.
@@ -16,5 +19,5 @@ export function developmentKey(dataDir: string): SecretKey {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  return { id: 'development', bytes: Buffer.from(readFileSync(file, 'utf8').trim(), 'base64') };
+  return { id: DEVELOPMENT_KEY_ID, bytes: Buffer.from(readFileSync(file, 'utf8').trim(), 'base64') };
 }

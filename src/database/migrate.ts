@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import type { ClientBase } from 'pg';
 import { connect } from './connect.js';
 import { migrationDataSource } from './data-source.js';
 import { MIGRATIONS } from './migrations/index.js';
@@ -16,7 +16,7 @@ const MIGRATION_LOCK = 0x6761_7465n;
 export async function migrate(url: string): Promise<string[]> {
   const client = await connect(url, 'gatehouse migrations');
   try {
-    if (!(await migrationsPending(client))) return [];
+    if ((await compareMigrations(client)).pending.length === 0) return [];
     // Held by a transaction, not by the session, so that it also works through a transaction pooler.
     await client.query('BEGIN');
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK.toString()]);
@@ -33,10 +33,22 @@ export async function migrate(url: string): Promise<string[]> {
   }
 }
 
-async function migrationsPending(client: Client): Promise<boolean> {
+/** How the schema of a database and this version stand to each other, by the names of migrations. */
+export interface MigrationState {
+  /** Not there yet. */
+  readonly pending: readonly string[];
+  /** There, and not known here: a newer version has been at work. */
+  readonly unknown: readonly string[];
+}
+
+export async function compareMigrations(client: ClientBase): Promise<MigrationState> {
+  const known = MIGRATIONS.map(({ name }) => name);
   const table = await client.query<{ exists: boolean }>(`SELECT to_regclass('migrations') IS NOT NULL AS exists`);
-  if (!table.rows[0]?.exists) return true;
-  const done = await client.query<{ name: string }>('SELECT name FROM migrations');
-  const names = new Set(done.rows.map((row) => row.name));
-  return MIGRATIONS.some((migration) => !names.has(migration.name));
+  if (!table.rows[0]?.exists) return { pending: known, unknown: [] };
+  const { rows } = await client.query<{ name: string }>('SELECT name FROM migrations ORDER BY id');
+  const done = rows.map(({ name }) => name);
+  return {
+    pending: known.filter((name) => !done.includes(name)),
+    unknown: done.filter((name) => !known.includes(name)),
+  };
 }

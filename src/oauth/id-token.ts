@@ -157,16 +157,22 @@ class ProviderKeys {
   }
 
   async #fetch(): Promise<KeySet> {
-    const step = 'id_token';
-    const { jwks_uri: address } = await this.provider.endpoints();
-    if (address === undefined) throw new OAuthError('provider_answer_invalid', step, 'no address of keys');
-    const { status, text } = await this.http.get(address, { step });
-    if (status !== 200) throw new OAuthError('provider_unreachable', step, `keys answered ${status}`);
-    const parsed = keySet.safeParse(jsonObject(text));
-    if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable key set');
-    this.#current = { keys: parsed.data, readAt: Date.now() };
-    return parsed.data;
+    const keys = await fetchKeySet(this.provider, this.http);
+    this.#current = { keys, readAt: Date.now() };
+    return keys;
   }
+}
+
+/** The keys a provider publishes, as it publishes them now. @throws OAuthError */
+export async function fetchKeySet(provider: ConfiguredProvider, http: ProviderHttp): Promise<KeySet> {
+  const step = 'id_token';
+  const { jwks_uri: address } = await provider.endpoints();
+  if (address === undefined) throw new OAuthError('provider_answer_invalid', step, 'no address of keys');
+  const { status, text } = await http.get(address, { step });
+  if (status !== 200) throw new OAuthError('provider_unreachable', step, `keys answered ${status}`);
+  const parsed = keySet.safeParse(jsonObject(text));
+  if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable key set');
+  return parsed.data;
 }
 
 function refuseLooseTimes(claims: Record<string, unknown>): void {

@@ -35,7 +35,7 @@ export class ConfiguredProvider {
     readonly provider: OAuthProvider,
     readonly settings: ProviderSettings,
     private readonly http: ProviderHttp,
-    baseUrl: string,
+    private readonly baseUrl: string,
   ) {
     this.redirectUri = `${baseUrl}/${provider.id}/authorized`;
     this.scopes = settings.scopes ?? provider.scopes;
@@ -43,7 +43,16 @@ export class ConfiguredProvider {
       settings.issuer === undefined
         ? (provider.idToken?.issuers ?? (provider.issuer === undefined ? [] : [provider.issuer]))
         : [settings.issuer];
-    this.#written = settings.issuer === undefined ? filledIn({ ...provider.endpoints }, settings.own) : {};
+    const written = filledIn({ ...provider.endpoints }, settings.own);
+    this.#written = settings.issuer === undefined ? written : {};
+    // Named by the operator or in the provider's file, in contrast to what discovery will tell.
+    const named = Object.values({ ...written, ...settings.endpoints, issuer: settings.issuer });
+    http.trust([...named.filter((address) => address !== undefined), ...(provider.apiOrigins ?? [])]);
+  }
+
+  /** The same provider over connections of its own, with nothing remembered of what it said before. */
+  over(http: ProviderHttp): ConfiguredProvider {
+    return new ConfiguredProvider(this.provider, this.settings, http, this.baseUrl);
   }
 
   get id(): string {
@@ -123,9 +132,14 @@ export class ConfiguredProvider {
     return (await this.#discovered(signal)).tokenEndpointAuthMethod;
   }
 
+  /** Whether its addresses are asked of itself (discovery), and not all named. */
+  get describesItself(): boolean {
+    return !isComplete({ ...this.#written, ...this.settings.endpoints }, this.provider);
+  }
+
   /** Whether a callback without `iss` must be refused (RFC 9207 §2.4). Asks only a provider that describes itself. */
   async promisesIssuer(): Promise<boolean> {
-    if (isComplete({ ...this.#written, ...this.settings.endpoints }, this.provider)) return false;
+    if (!this.describesItself) return false;
     return (await this.#discovered()).promisesIssuer;
   }
 
@@ -189,10 +203,6 @@ export class ProviderRegistry implements OnApplicationBootstrap {
       throw new TypeError(`"${provider.id}" is a route of ours, and no provider's id.`);
     const settings = this.config.provider(provider) ?? this.standIns[provider.id];
     if (!settings) return undefined;
-    // Named by the operator or in the provider's file, in contrast to what discovery will tell.
-    const written = filledIn({ ...provider.endpoints }, settings.own);
-    const named = Object.values({ ...written, ...settings.endpoints, issuer: settings.issuer });
-    this.http.trust([...named.filter((address) => address !== undefined), ...(provider.apiOrigins ?? [])]);
     const configured = new ConfiguredProvider(provider, settings, this.http, this.config.baseUrl);
     this.#providers.set(provider.id, configured);
     return configured;

@@ -146,6 +146,8 @@ export interface ProviderQuirks {
   readonly scopesAsList?: true;
   /** Values of `error` that mean what `invalid_grant` does: the code or the grant is dead. */
   readonly invalidGrantErrors?: readonly string[];
+  /** Values of `error` that mean what `invalid_client` does: the client id or the secret is wrong. */
+  readonly invalidClientErrors?: readonly string[];
   /** Members of the token answer, and details of the callback, that are sealed and kept with the tokens. */
   readonly keptDetails?: readonly string[];
 

@@ -99,7 +99,8 @@ export function readTokenAnswer(
 export function errorIn({ provider }: ConfiguredProvider, body: Readonly<Record<string, unknown>>): string | undefined {
   const error = provider.tokenError?.(body) ?? body.error;
   if (typeof error !== 'string' || error === '') return undefined;
-  return provider.quirks?.invalidGrantErrors?.includes(error) ? 'invalid_grant' : error;
+  if (provider.quirks?.invalidGrantErrors?.includes(error)) return 'invalid_grant';
+  return provider.quirks?.invalidClientErrors?.includes(error) ? 'invalid_client' : error;
 }
 
 /** Turns an answer that is not a success into our error; returns when it may be one. */

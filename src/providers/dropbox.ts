@@ -17,7 +17,11 @@ export const dropbox = defineProvider({
   },
   apiOrigins: ['https://api.dropboxapi.com', 'https://content.dropboxapi.com'],
   authorizationParams: { token_access_type: 'offline' },
-  quirks: { userinfo: { method: 'POST' }, revocation: 'bearer' },
+  quirks: {
+    userinfo: { method: 'POST' },
+    revocation: 'bearer',
+    invalidClientErrors: ['invalid_client: Invalid client_id or client_secret'],
+  },
   claims: z.object({
     account_id: subject,
     name: z.object({ display_name: text }),

@@ -25,6 +25,7 @@ export const github = defineProvider({
   quirks: {
     grantedScopeSeparator: ',',
     invalidGrantErrors: ['bad_verification_code', 'bad_refresh_token'],
+    invalidClientErrors: ['incorrect_client_credentials'],
   },
   claims: z.object({
     id: numericSubject,

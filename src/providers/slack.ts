@@ -34,6 +34,7 @@ export const slack = defineProvider({
       // What it says of a dead token when we take it back.
       ...['invalid_auth', 'token_expired', 'token_revoked', 'account_inactive'],
     ],
+    invalidClientErrors: ['bad_client_secret', 'invalid_client_id'],
   },
   claims: z.object({
     'https://slack.com/team_id': subject,

@@ -5,6 +5,7 @@ import { LinkedAccountsListing1764300000000 } from './1764300000000-linked-accou
 import { AuditChain1764310000000 } from './1764310000000-audit-chain.js';
 import { Invitations1764320000000 } from './1764320000000-invitations.js';
 import { PeopleListing1764330000000 } from './1764330000000-people-listing.js';
+import { Dashboard1764340000000 } from './1764340000000-dashboard.js';
 
 /** Every migration in order. A list and not a glob: what runs is what is written here. */
 export const MIGRATIONS = [
@@ -15,4 +16,5 @@ export const MIGRATIONS = [
   AuditChain1764310000000,
   Invitations1764320000000,
   PeopleListing1764330000000,
+  Dashboard1764340000000,
 ];

@@ -1,0 +1,279 @@
+import pg, { type PoolClient } from 'pg';
+import { isLoopback } from '../config/web-address.js';
+import { DatabaseUnreachableError, isSchemaMissing } from '../database/database.errors.js';
+import { compareMigrations } from '../database/migrate.js';
+import type { Check } from './examine.js';
+import { type Area, count, type Finding, ok, problem, warning } from './finding.js';
+import { keyUseFindings, revocationFindings } from './stored.checks.js';
+
+/** The oldest whose SQL has all that the house says: `gen_random_uuid()`, and `pg_trgm` that its owner may install. */
+const LEAST_VERSION = 13;
+/** The oldest that PostgreSQL mends, as of November 2026. */
+const LEAST_MENDED_VERSION = 15;
+
+const CONNECT_LIMIT_MS = 5000;
+/** Counting a large table may take a while; nobody waits for it but the doctor. */
+const STATEMENT_LIMIT_MS = 8000;
+const SILENCE_LIMIT_MS = STATEMENT_LIMIT_MS + 1000;
+/** One look does not wait for a slow other one. */
+const CONNECTIONS = 3;
+
+/** The same as between our clock and a provider's: sessions are judged by the database's. */
+const CLOCKS_APART_MS = 30_000;
+
+const PERSONAL_TABLES = ['users', 'oauth_accounts', 'sessions', 'sign_in_attempts', 'pending_links', 'revocations'];
+const AUDIT_TABLE = 'audit_entries';
+
+export interface ExaminedDatabase {
+  readonly url: string;
+  readonly production: boolean;
+  /** Ids of the keys in SECRET_KEYS, newest first; undefined where they cannot be read. */
+  readonly keyIds: readonly string[] | undefined;
+}
+
+/** The looks at a database, over connections that end with `close`. */
+export function databaseChecks(database: ExaminedDatabase): { checks: Check[]; close: () => Promise<void> } {
+  const pool = new pg.Pool({
+    connectionString: database.url,
+    max: CONNECTIONS,
+    application_name: 'gatehouse doctor',
+    connectionTimeoutMillis: CONNECT_LIMIT_MS,
+    statement_timeout: STATEMENT_LIMIT_MS,
+    query_timeout: SILENCE_LIMIT_MS,
+  });
+  // A connection that is lost rejects its query; without a listener it would also end the process.
+  pool.on('error', () => undefined);
+  const first = pool.connect();
+  // Told by the first check; the others have nothing to add.
+  const isReached = first.then(
+    () => true,
+    () => false,
+  );
+
+  const look = (area: Area, subject: string, examineWith: (client: PoolClient) => Promise<Finding[]>): Check => ({
+    area,
+    subject,
+    run: async () => {
+      if (!(await isReached)) return [];
+      const client = await pool.connect();
+      try {
+        return await examineWith(client);
+      } catch (error) {
+        // That a migration has not made it yet is told where migrations are.
+        if (isSchemaMissing(error)) return [];
+        throw error;
+      } finally {
+        client.release();
+      }
+    },
+  });
+  const connection: Check = {
+    area: 'database',
+    subject: 'The connection to the database',
+    run: async () => {
+      let client: PoolClient;
+      try {
+        client = await first;
+      } catch (cause) {
+        const { message } = new DatabaseUnreachableError(database.url, cause);
+        const [what = ''] = message.split(' Check DATABASE_URL');
+        return [problem('database', what, 'Check DATABASE_URL, and that the server runs and lets this machine in.')];
+      }
+      try {
+        return connectionFindings(client, database.url);
+      } finally {
+        client.release();
+      }
+    },
+  };
+  const { keyIds, production } = database;
+  const checks = [
+    connection,
+    look('database', 'The server', serverFindings),
+    look('database', 'The schema', schemaFindings),
+    look('database', 'The rights of the role', rightFindings),
+    look('database', 'The audit trail', (client) => auditFindings(client, production)),
+    look('revocations', 'The grants to be taken back', revocationFindings),
+    ...(keyIds ? [look('secret keys', 'The stored tokens', (client) => keyUseFindings(client, keyIds))] : []),
+  ];
+  return { checks, close: () => pool.end() };
+}
+
+/** Whether what travels to the database can be read or changed on the way. */
+function connectionFindings(client: PoolClient, url: string): Finding[] {
+  const { hostname, host, pathname, searchParams } = new URL(url);
+  const where = `${host}${pathname}`;
+  // A path is a socket of this machine (libpq), and has no network to cross.
+  const isLocal = isLoopback(hostname) || hostname === '' || searchParams.get('host')?.startsWith('/') === true;
+  const { stream } = (client as unknown as { connection: { stream: { encrypted?: boolean } } }).connection;
+  if (isLocal) return [ok('database', `The database at ${where} is reached, on this machine.`)];
+  const remedy = 'Add ?sslmode=verify-full to DATABASE_URL, and sslrootcert=… where its certificate is of your own.';
+  if (stream.encrypted !== true) {
+    return [warning('database', `The database at ${where} is reached without TLS.`, remedy)];
+  }
+  const isUnverified =
+    searchParams.get('sslmode') === 'no-verify' ||
+    (searchParams.get('uselibpqcompat') === 'true' && searchParams.get('sslmode') !== 'verify-full');
+  return isUnverified
+    ? [warning('database', `The database at ${where} is reached over TLS, but nobody checks who answers.`, remedy)]
+    : [ok('database', `The database at ${where} is reached over TLS.`)];
+}
+
+async function serverFindings(client: PoolClient): Promise<Finding[]> {
+  const sentAtMs = Date.now();
+  const { rows } = await client.query<{
+    version: string;
+    number: number;
+    encoding: string;
+    read_only: boolean;
+    at: Date;
+  }>(`
+    SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+           current_setting('server_encoding') AS encoding,
+           pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean AS read_only,
+           clock_timestamp() AS at`);
+  const receivedAtMs = Date.now();
+  const [server] = rows;
+  if (!server) throw new TypeError('A SELECT without FROM has one row.');
+  const { version, number, encoding, read_only: isReadOnly, at } = server;
+  return [
+    versionFinding(version.split(' ')[0] ?? '', Math.floor(number / 10_000)),
+    encoding === 'UTF8'
+      ? ok('database', 'It keeps text as UTF8.')
+      : problem(
+          'database',
+          `It keeps text as ${encoding}, so many names cannot be stored.`,
+          "Make a new database with ENCODING 'UTF8' and move the data there with pg_dump.",
+        ),
+    ...(isReadOnly
+      ? [
+          problem(
+            'database',
+            'It is read-only, so nobody can sign in.',
+            'Let DATABASE_URL lead to the primary and not to a standby.',
+          ),
+        ]
+      : []),
+    ...databaseClock(at.getTime(), sentAtMs, receivedAtMs),
+  ];
+}
+
+function versionFinding(version: string, major: number): Finding {
+  if (major < LEAST_VERSION) {
+    const remedy = `Move to PostgreSQL ${LEAST_MENDED_VERSION} or newer.`;
+    return problem('database', `It is PostgreSQL ${version}, which Gatehouse does not run on.`, remedy);
+  }
+  if (major < LEAST_MENDED_VERSION) {
+    const what = `It is PostgreSQL ${version}, which gets no security fixes any more.`;
+    return warning('database', what, `Move to PostgreSQL ${LEAST_MENDED_VERSION} or newer.`);
+  }
+  return ok('database', `It is PostgreSQL ${version}.`);
+}
+
+function databaseClock(atMs: number, sentAtMs: number, receivedAtMs: number): Finding[] {
+  const apartMs = Math.max(sentAtMs - atMs, atMs - receivedAtMs, 0);
+  if (apartMs <= CLOCKS_APART_MS) return [];
+  const what = `Its clock and that of this machine are ${Math.round(apartMs / 1000)} seconds apart.`;
+  return [warning('database', what, 'Keep the time of both with NTP: sessions end by the clock of the database.')];
+}
+
+async function schemaFindings(client: PoolClient): Promise<Finding[]> {
+  const { pending, unknown } = await compareMigrations(client);
+  const found: Finding[] = [];
+  if (unknown.length > 0) {
+    found.push(
+      warning(
+        'database',
+        `A newer version has changed the schema: ${unknown.join(', ')}.`,
+        'Run that version everywhere; this one may not understand what it finds.',
+      ),
+    );
+  }
+  if (pending.length === 0) return [...found, ok('database', 'Its schema is up to date.')];
+  const { rows } = await client.query<{ schema: boolean; extension: boolean; available: boolean; installed: boolean }>(`
+    SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS schema,
+           has_database_privilege(current_database(), 'CREATE') AS extension,
+           EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm') AS available,
+           EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') AS installed`);
+  const [may] = rows;
+  const what = `${count(pending.length, 'migration')} of this version ${pending.length === 1 ? 'is' : 'are'} not applied yet: ${pending.join(', ')}.`;
+  if (!may?.schema) {
+    found.push(
+      problem(
+        'database',
+        `${what} The role may not create tables.`,
+        'As the owner of the database: GRANT CREATE ON SCHEMA public TO the role, or run migrate as a role that may.',
+      ),
+    );
+  } else {
+    found.push(warning('database', what, 'The next start applies them, or: npm run cli -- migrate'));
+  }
+  if (may && !may.installed && !may.available) {
+    found.push(
+      problem(
+        'database',
+        'The extension pg_trgm, by which people are searched, is not on the server.',
+        'Install the package of PostgreSQL’s additional modules (contrib) on the server.',
+      ),
+    );
+  } else if (may && !may.installed && !may.extension) {
+    found.push(
+      problem(
+        'database',
+        'The extension pg_trgm, by which people are searched, is not installed, and the role may not install it.',
+        'As the owner of the database: CREATE EXTENSION pg_trgm',
+      ),
+    );
+  }
+  return found;
+}
+
+async function rightFindings(client: PoolClient): Promise<Finding[]> {
+  const { rows } = await client.query<{ name: string; lacking: string[] }>(
+    `
+    SELECT c.relname AS name,
+           ARRAY(SELECT wanted FROM unnest(CASE c.relname WHEN $2 THEN ARRAY['SELECT', 'INSERT']
+                                           ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] END) AS wanted
+                 WHERE NOT has_table_privilege(c.oid, wanted)) AS lacking
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND c.relname = ANY ($1 || ARRAY[$2])
+    ORDER BY c.relname`,
+    [PERSONAL_TABLES, AUDIT_TABLE],
+  );
+  const lacking = rows.filter((row) => row.lacking.length > 0);
+  if (rows.length === 0) return [];
+  if (lacking.length === 0) return [ok('database', 'The role may read and write every table it needs to.')];
+  const rights = lacking.map((row) => `${row.lacking.join(', ')} on ${row.name}`);
+  return [
+    problem(
+      'database',
+      `The role lacks rights: ${rights.join('; ')}.`,
+      'As the owner of the tables, GRANT them to the role in DATABASE_URL.',
+    ),
+  ];
+}
+
+/** A trail that whoever holds the application's password can rewrite proves less. */
+async function auditFindings(client: PoolClient, production: boolean): Promise<Finding[]> {
+  const { rows } = await client.query<{ guards: string; off: string; bypass: boolean }>(`
+    SELECT count(*) AS guards, count(*) FILTER (WHERE t.tgenabled NOT IN ('O', 'A')) AS off,
+           bool_or(r.rolsuper OR pg_has_role(current_user, c.relowner, 'USAGE')) AS bypass
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_roles r ON r.rolname = current_user
+    WHERE t.tgrelid = to_regclass('${AUDIT_TABLE}') AND NOT t.tgisinternal`);
+  const [trail] = rows;
+  if (!trail || Number(trail.guards) === 0) return [];
+  if (Number(trail.off) > 0) {
+    return [
+      problem(
+        'database',
+        'The trigger that keeps the audit trail from being changed is switched off.',
+        `As the owner of the table: ALTER TABLE ${AUDIT_TABLE} ENABLE TRIGGER USER`,
+      ),
+    ];
+  }
+  if (!trail.bypass) return [ok('database', 'The audit trail can be added to and not changed by the role.')];
+  const what = 'The role owns the audit trail, so it could switch off the trigger that keeps it from being changed.';
+  const remedy =
+    'Let a role of its own own the tables and run migrate, and give the one in DATABASE_URL no more than it needs.';
+  return [production ? warning('database', what, remedy) : ok('database', what, remedy)];
+}
