@@ -100,7 +100,7 @@ describe('the routes of the desk', () => {
 
   it('are closed to visitors', async () => {
     const told = await answers(new Browser(app.url));
-    const expected = Object.fromEntries(Object.keys(told).map((name) => [name, isApi(name) || !isRead(name) ? '401' : 'to the sign-in'])); // prettier-ignore
+    const expected = Object.fromEntries(Object.keys(told).map((name) => [name, isApi(name) ? '401' : 'to the sign-in'])); // prettier-ignore
     expect(told).toEqual(expected);
   });
 
@@ -130,7 +130,7 @@ describe('the routes of the desk', () => {
     const { id } = await browser.me();
     await database.query(`UPDATE users SET blocked_at = now(), block_reason = 'left' WHERE id = $1`, [id]);
     const told = await answers(browser);
-    const expected = Object.fromEntries(Object.keys(told).map((name) => [name, isApi(name) || !isRead(name) ? '401' : 'to the sign-in'])); // prettier-ignore
+    const expected = Object.fromEntries(Object.keys(told).map((name) => [name, isApi(name) ? '401' : 'to the sign-in'])); // prettier-ignore
     expect(told).toEqual(expected);
   });
 
