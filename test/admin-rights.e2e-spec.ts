@@ -6,7 +6,7 @@ import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 
-const [, GRACE, , LINUS] = PEOPLE;
+const [, GRACE, OTHER] = PEOPLE;
 const NO_ID = '0190a0b0-0000-7000-8000-000000000000';
 
 /** What an act is asked with, so that nothing but the person's rights is left to refuse it. */
@@ -126,7 +126,7 @@ describe('the routes of the desk', () => {
   });
 
   it('are closed to an admin who is blocked, and whose session is gone with it', async () => {
-    const browser = await signIn(LINUS!, 'admin');
+    const browser = await signIn(OTHER!, 'admin');
     const { id } = await browser.me();
     await database.query(`UPDATE users SET blocked_at = now(), block_reason = 'left' WHERE id = $1`, [id]);
     const told = await answers(browser);
