@@ -175,8 +175,15 @@ function attemptRow({ provider, startedAt, finishedAt, failure }: SeededAttempt,
   const outcome = failure ? 'failed' : 'succeeded';
   // Half a second here; the rest of the time they were at the provider.
   const returnedAt = new Date(Math.max(startedAt.getTime(), finishedAt.getTime() - 500));
-  return [`\\x${hash}`, provider, 'sign_in', startedAt, returnedAt, finishedAt, outcome, step, code, hash.slice(0, 12)];
+  return [`\\x${hash}`, provider, 'sign_in', startedAt, returnedAt, finishedAt, outcome, step, code, referenceOf(hash)];
 }
+
+/** As ops/request-log writes one. */
+const referenceOf = (hash: string) =>
+  hash
+    .slice(0, 12)
+    .toUpperCase()
+    .replaceAll(/(.{4})(?=.)/g, '$1-');
 
 async function copy(client: Client, into: string, rows: readonly (readonly Value[])[]): Promise<void> {
   const { from } = await import('pg-copy-streams');

@@ -35,6 +35,7 @@ export class HomeController {
         email: user.email,
         emailVerified: user.emailVerified,
         role: user.role,
+        hasDesk: user.role !== 'user',
       },
       signedInAt: moment(session.signedInAt),
       ...(await this.#live(signedIn)),
