@@ -288,7 +288,7 @@ describe('GET /api/admin/accounts.csv', () => {
     expect(response.headers.get('content-disposition')).toMatch(
       /^attachment; filename=linked-accounts-\d{4}-\d\d-\d\d\.csv$/,
     );
-    const [heading = '', first = '', second = '', end] = (await response.text()).split('\r\n');
+    const [heading = '', first = '', second = '', end] = (await response.text()).split('\n');
     expect(heading).toBe('name,email,emailVerified,provider,subject,health,scopes,linkedAt,lastUsedAt,id,userId,userName,userEmail,userRole,userBlockedAt'); // prettier-ignore
     expect(first).toMatch(/^'@SUM\(A1\),a@mail\.example,false,acme,'=1\+1,connected,,2026-01-01T00:00:00\.000Z,/);
     expect(second).toMatch(/^"""quoted"", and\ttwo",,false,acme,'-2,/);
@@ -303,13 +303,37 @@ describe('GET /api/admin/accounts.csv', () => {
     expect(entry).toMatchObject({ target: 'listing:accounts', data: { filteredBy: ['q'] } });
   });
 
-  it('has more than one batch', async () => {
+  it('gives its connection back to Postgres when whoever reads it goes away in the middle', async () => {
     await database.query(`INSERT INTO users (id, name) VALUES ('0190a0b0-0000-7000-8000-00000000000b', 'Batch')`);
     await database.query(`
-      INSERT INTO oauth_accounts (id, user_id, provider, subject)
-      SELECT gen_random_uuid(), '0190a0b0-0000-7000-8000-00000000000b', 'acme', 'batch-' || n FROM generate_series(1, 2500) AS n`);
+      INSERT INTO oauth_accounts (id, user_id, provider, subject, name)
+      SELECT gen_random_uuid(), '0190a0b0-0000-7000-8000-00000000000b', 'acme', 'batch-' || n, repeat('name', 50)
+      FROM generate_series(1, 60000) AS n`);
+    const exporting = () =>
+      database.query(`SELECT FROM pg_stat_activity WHERE application_name = 'gatehouse export' AND state <> 'idle'`);
+    const cookie = [...ada.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    for (let n = 0; n < 4; n++) {
+      const gone = new AbortController();
+      const { body } = await fetch(`${app.url}/api/admin/accounts.csv?provider=acme`, {
+        headers: { cookie },
+        signal: gone.signal,
+      });
+      await body?.getReader().read();
+      gone.abort();
+    }
+    while ((await exporting()).length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
     const text = await (await ada.get('/api/admin/accounts.csv?provider=acme')).text();
-    expect(new Set(text.trim().split('\r\n')).size).toBe(2501);
+    expect(new Set(text.trim().split('\n')).size).toBe(60_001);
+  });
+
+  it('takes what is looked for as a value, whatever stands in it', async () => {
+    await store({ name: `O'Brien \\ $1 $2`, subject: 'quoted' });
+    const text = await (
+      await ada.get(`/api/admin/accounts.csv?q=${encodeURIComponent(`o'brien \\ $1 $2`)}&provider=google`)
+    ).text();
+    expect(text.trim().split('\n')).toHaveLength(2);
+    const none = await (await ada.get(`/api/admin/accounts.csv?q=${encodeURIComponent(`') OR true --`)}`)).text();
+    expect(none.trim().split('\n')).toHaveLength(1);
   });
 
   it('refuses what the listing refuses, before the first byte', async () => {

@@ -161,13 +161,13 @@ describe('GET /api/admin/users.csv', () => {
     await store({ name: 'Gretel, "the" one', role: 'viewer' });
     const response = await ada.get('/api/admin/users.csv?role=user');
     expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8');
-    const lines = (await response.text()).split('\r\n');
+    const lines = (await response.text()).split('\n');
     expect(lines).toEqual([
       'name,email,emailVerified,role,accountCount,createdAt,lastSignedInAt,blockedAt,blockReason,id',
       expect.stringMatching(/^'=cmd,a@mail\.example,false,user,0,2026-01-01T00:00:00\.000Z,,,,/),
       '',
     ]);
-    expect((await (await ada.get('/api/admin/users.csv')).text()).split('\r\n')).toHaveLength(5);
+    expect((await (await ada.get('/api/admin/users.csv')).text()).split('\n')).toHaveLength(5);
     const entries = await database.query(`SELECT actor_id, data FROM audit_entries WHERE action = 'users.exported' ORDER BY at`); // prettier-ignore
     expect(entries).toMatchObject([{ actor_id: adaId, data: { filteredBy: ['role'] } }, { data: { filteredBy: [] } }]);
     await judge.ask(ada, 'GET', '/api/admin/users.csv?limit=5');

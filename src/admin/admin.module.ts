@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountModule } from '../account/account.module.js';
 import { AuditModule } from '../audit/audit.module.js';
 import { BulkUnlink } from './bulk-unlink.js';
+import { CsvFiles } from './csv.js';
 import { Exports } from './exports.js';
 import { Invitation } from './invitation.entity.js';
 import { InvitationsApi } from './invitations.api.js';
@@ -42,6 +43,7 @@ import { PersonPage } from './person-page.js';
   ],
   providers: [
     BulkUnlink,
+    CsvFiles,
     Exports,
     InvitationsService,
     LinkedAccounts,

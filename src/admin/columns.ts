@@ -1,14 +1,12 @@
 import type { NamedProvider } from '../account/provider-names.js';
+import type { FileColumn } from './listing.js';
 
-/** What one column of a listing shows: as a cell on its page, as a value in its CSV file. */
-export interface Column<Item> {
-  /** The heading in the CSV file, as the API spells it. */
-  readonly name: string;
-  /** The heading on the page; a column without one stands in the CSV file alone. */
+/** One column of a listing: in its CSV file by its name, on its page by its heading. */
+export interface Column<Item> extends FileColumn {
+  /** The heading on the page; a column without one stands in the file alone. */
   readonly label?: string;
   /** The order of the listing that this column is a way to. */
   readonly sort?: string;
-  value(item: Item): string | number | boolean | null;
   cell?(item: Item): Cell;
 }
 

@@ -15,12 +15,21 @@ export class Exports {
   /**
    * Writes down that a listing is exported, before it is.
    *
+   * @param user null: at the command line
    * @param filters their names are kept and not what was asked for: that can be somebody's address, which has to go with
    * them
    */
-  async record(user: SignedInUser, listing: string, filters: object, { ip, reference }: Client): Promise<void> {
+  async record(user: SignedInUser | null, listing: string, filters: object, { ip, reference }: Client): Promise<void> {
     const filteredBy = Object.entries(filters).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-    const data = JSON.stringify({ filteredBy: filteredBy.filter((name) => name !== 'sort') });
-    await this.dataSource.query(RECORD, [user.id, `${listing}.exported`, `listing:${listing}`, data, ip, reference]);
+    const by = user ? {} : { by: 'command line' };
+    const data = JSON.stringify({ filteredBy: filteredBy.filter((name) => name !== 'sort'), ...by });
+    await this.dataSource.query(RECORD, [
+      user?.id ?? null,
+      `${listing}.exported`,
+      `listing:${listing}`,
+      data,
+      ip,
+      reference || null,
+    ]);
   }
 }

@@ -4,13 +4,11 @@ import { z } from 'zod';
 import { CurrentUser, Roles } from '../access/access.decorators.js';
 import { clientOf } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
-import { ProviderNames } from '../account/provider-names.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
 import { BulkUnlink, MOST_AT_ONCE } from './bulk-unlink.js';
-import { csvOf, sendCsv } from './csv.js';
+import { sendCsv } from './csv.js';
 import { Exports } from './exports.js';
-import { linkedAccountColumns } from './linked-accounts.columns.js';
 import {
   type LinkedAccountFilters,
   linkedAccountFilters,
@@ -41,7 +39,6 @@ const unlinked = z.object({
 export class LinkedAccountsApi {
   constructor(
     private readonly accounts: LinkedAccounts,
-    private readonly names: ProviderNames,
     private readonly exports: Exports,
     private readonly bulk: BulkUnlink,
   ) {}
@@ -62,8 +59,7 @@ export class LinkedAccountsApi {
   ): Promise<void> {
     await this.accounts.refuseUnknownProvider(filters.provider);
     await this.exports.record(user, 'accounts', filters, clientOf(request));
-    const columns = linkedAccountColumns((id) => this.names.of(id));
-    await sendCsv(response, 'linked-accounts', csvOf(this.accounts.walk(filters), columns));
+    await sendCsv(response, 'linked-accounts', await this.accounts.file(filters));
   }
 
   @Post('accounts/unlink')

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Readable } from 'node:stream';
 import { DataSource } from 'typeorm';
 import { type NamedProvider, ProviderNames } from '../account/provider-names.js';
 import { ValidationFailedError } from '../api/validation-failed.error.js';
@@ -8,6 +9,8 @@ import {
   LINKED_ACCOUNTS,
   type ListedAccount,
 } from './linked-accounts.listing.js';
+import { CsvFiles } from './csv.js';
+import { linkedAccountColumns } from './linked-accounts.columns.js';
 import { ListingReader, type Page, type Total } from './listing.js';
 
 /** One step along an index for each provider that is there, however many accounts it has. */
@@ -27,6 +30,7 @@ export class LinkedAccounts {
     private readonly dataSource: DataSource,
     private readonly listings: ListingReader,
     private readonly names: ProviderNames,
+    private readonly files: CsvFiles,
   ) {}
 
   /** A page of them, and how many there are. @throws ValidationFailedError */
@@ -42,13 +46,13 @@ export class LinkedAccounts {
     return { ...page, total };
   }
 
-  /** All of them, batch after batch. */
-  walk(filters: LinkedAccountFilters): AsyncGenerator<ListedAccount[]> {
-    return this.listings.walk(LINKED_ACCOUNTS, { conditions: linkedAccountConditions(filters), sort: filters.sort });
-  }
-
-  async total(filters: LinkedAccountFilters): Promise<Total> {
-    return this.listings.total(LINKED_ACCOUNTS, linkedAccountConditions(filters));
+  /** All of them that the filters find, as a CSV file. */
+  async file(filters: LinkedAccountFilters): Promise<Readable> {
+    const columns = linkedAccountColumns((id) => this.names.of(id));
+    return this.files.read(LINKED_ACCOUNTS, columns, {
+      conditions: linkedAccountConditions(filters),
+      sort: filters.sort,
+    });
   }
 
   /** Those of the sign-in page in its order, then those that are configured no more and have accounts. */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { ValidationFailedError } from '../api/validation-failed.error.js';
+import { literal } from '../database/copy-out.js';
 import { type Cursor, readCursor, writeCursor } from './cursor.js';
 
 /** What rows can be ordered by: an expression that an index of its own begins with, the id after it. Never null. */
@@ -57,9 +58,6 @@ export interface Page<Item> {
 const COUNTED = 10_000;
 /** A search is counted row by row, and each row that it finds must be looked at. */
 const COUNTED_OF_SEARCH = 1000;
-/** Rows of a batch of `walk`: big enough that reading costs more than asking, small enough to be held. */
-const BATCH = 1000;
-
 /** Reads listings: a page is one statement, walked along the index of its order, at the same cost wherever it begins. */
 @Injectable()
 export class ListingReader {
@@ -75,8 +73,8 @@ export class ListingReader {
   ): Promise<Page<Item>> {
     const place = cursor === undefined ? undefined : this.#place(listing, sort, cursor);
     const isBackwards = place?.towards === 'previous';
-    const statement = pageStatement(listing, conditions, sort, limit + 1, place);
-    const rows = await this.#search(() => this.dataSource.query<Keyed<Row>[]>(statement.text, statement.values));
+    const { text, values } = pageStatement(listing, conditions, sort, limit + 1, place);
+    const rows = await this.#search(() => this.dataSource.query<Keyed<Row>[]>(text, values));
 
     const hasMore = rows.length > limit;
     const shown = rows.slice(0, limit);
@@ -112,19 +110,6 @@ export class ListingReader {
       values,
     );
     return { value: Math.max(most + 1, explained['QUERY PLAN'][0].Plan['Plan Rows']), exact: false };
-  }
-
-  /** All rows, batch after batch. Holds no connection and no snapshot between two batches, however slowly they are taken. */
-  async *walk<Row extends object, Item>(
-    listing: Listing<Row, Item>,
-    request: Pick<PageRequest, 'conditions' | 'sort'>,
-  ): AsyncGenerator<Item[]> {
-    let cursor: string | null | undefined;
-    while (cursor !== null) {
-      const page: Page<Item> = await this.page(listing, { ...request, limit: BATCH, cursor });
-      yield page.items;
-      cursor = page.nextCursor;
-    }
   }
 
   #place(listing: Listing<never, unknown>, sort: string, text: string): Cursor {
@@ -210,6 +195,42 @@ function pageStatement<Row extends object>(
     ${joins}
     ORDER BY ${key.sql} ${order}, ${id.sql} ${order}`;
   return { text, values };
+}
+
+/**
+ * All rows in their order, for a file: its columns go by the names that `select` gives them.
+ *
+ * A text that a spreadsheet would run begins with an apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
+ */
+export function fileQuery(
+  { table, alias, id, sorts, select, joins = '' }: Listing<never, unknown>,
+  columns: readonly FileColumn[],
+  { conditions, sort }: Pick<PageRequest, 'conditions' | 'sort'>,
+): string {
+  const key = keyOf(sorts, sort);
+  const order = sort.startsWith('-') ? 'DESC' : 'ASC';
+  const { where, values } = whereOf(conditions);
+  const fields = columns.map((column) => `${fieldOf(column)} AS "${column.name}"`).join(', ');
+  return `
+    SELECT ${fields}
+    FROM (SELECT ${select} FROM ${table} ${alias} ${joins} ${where} ORDER BY ${key.sql} ${order}, ${id.sql} ${order}) AS row`.replaceAll(
+    /\$(\d+)/g,
+    (_hole, place: string) => literal(values[Number(place) - 1]),
+  );
+}
+
+/** A column of a file. */
+export interface FileColumn {
+  /** As in `select`. */
+  readonly name: string;
+  /** Told as RFC 3339, or with spaces between; else as the text it is. */
+  readonly as?: 'time' | 'list';
+}
+
+function fieldOf({ name, as }: FileColumn): string {
+  if (as === 'time') return `to_char("${name}" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+  const text = as === 'list' ? `nullif(array_to_string("${name}", ' '), '')` : `"${name}"::text`;
+  return String.raw`regexp_replace(${text}, '^(?=[-=+@\t\r])', '''')`;
 }
 
 function whereOf(

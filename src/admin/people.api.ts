@@ -6,9 +6,8 @@ import { clientOf } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
-import { csvOf, sendCsv } from './csv.js';
+import { sendCsv } from './csv.js';
 import { Exports } from './exports.js';
-import { PEOPLE_COLUMNS } from './people.columns.js';
 import { type PeopleFilters, peopleFilters, peoplePage, peopleQuery, personInFull } from './people.listing.js';
 import { PeopleReader } from './people.reader.js';
 import { personChange } from './people.schemas.js';
@@ -39,7 +38,7 @@ export class PeopleApi {
     @Res() response: Response,
   ): Promise<void> {
     await this.exports.record(user, 'users', filters, clientOf(request));
-    await sendCsv(response, 'people', csvOf(this.reader.walk(filters), PEOPLE_COLUMNS));
+    await sendCsv(response, 'people', await this.reader.file(filters));
   }
 
   @Get('users/:id')

@@ -12,7 +12,6 @@ export const PEOPLE_COLUMNS: readonly Column<ListedPerson>[] = [
   {
     name: 'name',
     label: 'Person',
-    value: ({ name }) => name,
     cell: (person) => ({
       text: calledOf(person),
       href: `/admin/users/${person.id}`,
@@ -23,44 +22,41 @@ export const PEOPLE_COLUMNS: readonly Column<ListedPerson>[] = [
     name: 'email',
     label: 'Email',
     sort: 'email',
-    value: ({ email }) => email,
     cell: ({ email, emailVerified }) => ({
       text: email ?? 'not known',
       isSoft: email === null,
       note: email === null || emailVerified ? undefined : 'not verified',
     }),
   },
-  { name: 'emailVerified', value: ({ emailVerified }) => emailVerified },
+  { name: 'emailVerified' },
   {
     name: 'role',
     label: 'Role',
-    value: ({ role }) => role,
     cell: ({ role }) => ({ text: role, isSoft: role === 'user' }),
   },
   {
     name: 'accountCount',
     label: 'Ways in',
-    value: ({ accountCount }) => accountCount,
     cell: ({ accountCount }) => ({ text: String(accountCount) }),
   },
   {
     name: 'createdAt',
     label: 'Here since',
     sort: 'createdAt',
-    value: ({ createdAt }) => createdAt.toISOString(),
+    as: 'time',
     cell: ({ createdAt }) => ({ text: moment(createdAt).text, time: moment(createdAt).iso }),
   },
   {
     name: 'lastSignedInAt',
     label: 'Last sign-in',
     sort: 'lastSignedInAt',
-    value: ({ lastSignedInAt }) => lastSignedInAt?.toISOString() ?? null,
+    as: 'time',
     cell: ({ lastSignedInAt }) =>
       lastSignedInAt === null
         ? { text: 'never', isSoft: true }
         : { text: moment(lastSignedInAt).text, time: moment(lastSignedInAt).iso },
   },
-  { name: 'blockedAt', value: ({ blockedAt }) => blockedAt?.toISOString() ?? null },
-  { name: 'blockReason', value: ({ blockReason }) => blockReason },
-  { name: 'id', value: ({ id }) => id },
+  { name: 'blockedAt', as: 'time' },
+  { name: 'blockReason' },
+  { name: 'id' },
 ];

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import type { Readable } from 'node:stream';
 import { DataSource } from 'typeorm';
 import { UnknownIdError } from '../access/access.errors.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
+import { CsvFiles } from './csv.js';
 import { ListingReader, type Page, type Total } from './listing.js';
+import { PEOPLE_COLUMNS } from './people.columns.js';
 import { type ListedPerson, PEOPLE, peopleConditions, type PeopleFilters } from './people.listing.js';
 
 /** People, as whoever runs this place sees them: all of them by pages, and one in full. */
@@ -12,6 +15,7 @@ export class PeopleReader {
   constructor(
     private readonly dataSource: DataSource,
     private readonly listings: ListingReader,
+    private readonly files: CsvFiles,
     private readonly accounts: OAuthAccountsService,
     private readonly sessions: SessionsService,
   ) {}
@@ -28,9 +32,9 @@ export class PeopleReader {
     return { ...page, total };
   }
 
-  /** All of them, batch after batch. */
-  walk(filters: PeopleFilters): AsyncGenerator<ListedPerson[]> {
-    return this.listings.walk(PEOPLE, { conditions: peopleConditions(filters), sort: filters.sort });
+  /** All of them that the filters find, as a CSV file. */
+  async file(filters: PeopleFilters): Promise<Readable> {
+    return this.files.read(PEOPLE, PEOPLE_COLUMNS, { conditions: peopleConditions(filters), sort: filters.sort });
   }
 
   /**

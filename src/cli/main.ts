@@ -5,6 +5,7 @@
  *   users:…             makes an admin of somebody, and takes the role again   (users-admin)
  *   keys:…              makes a key, shows which are used, seals everything anew with the newest   (keys-…)
  *   revocations:list    the grants that providers have not been told about yet
+ *   accounts:export     every linked account as CSV
  *   seed                fills a development database with invented people
  *   provider:…          begins a provider, checks one against what it documents, writes their pages   (provider-…)
  *
@@ -16,6 +17,7 @@
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { lastWords } from '../config/plain-error.js';
+import { addAccountsExport } from './accounts-export.js';
 import { addKeysGenerate } from './keys-generate.js';
 import { addKeysRotate } from './keys-rotate.js';
 import { addKeysStatus } from './keys-status.js';
@@ -35,6 +37,7 @@ const COMMANDS = [
   addKeysStatus,
   addKeysRotate,
   addRevocationsList,
+  addAccountsExport,
   addProviderNew,
   addProviderCheck,
   addProviderDocs,
