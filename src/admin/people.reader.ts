@@ -15,6 +15,7 @@ export class PeopleReader {
   constructor(
     private readonly dataSource: DataSource,
     private readonly listings: ListingReader,
+    private readonly files: CsvFiles,
     private readonly accounts: OAuthAccountsService,
     private readonly sessions: SessionsService,
     private readonly files: CsvFiles,
