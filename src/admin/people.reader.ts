@@ -18,7 +18,6 @@ export class PeopleReader {
     private readonly files: CsvFiles,
     private readonly accounts: OAuthAccountsService,
     private readonly sessions: SessionsService,
-    private readonly files: CsvFiles,
   ) {}
 
   /** A page of them, and how many there are. @throws ValidationFailedError */
