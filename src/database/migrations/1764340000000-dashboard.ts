@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Broken links by provider, so that counting them costs what they are. All else is counted along the orders of the
+ * Broken links by provider, so that counting and listing them costs what they are. All else is counted along the orders of the
  * listings: people by `created_at`, attempts by `started_at`, accounts by provider.
  */
 export class Dashboard1764340000000 implements MigrationInterface {
@@ -9,7 +9,7 @@ export class Dashboard1764340000000 implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
-      CREATE INDEX oauth_accounts_broken_provider ON oauth_accounts (provider) WHERE health = 'needs_reconnect';
+      CREATE INDEX oauth_accounts_broken_provider ON oauth_accounts (provider, linked_at, id) WHERE health = 'needs_reconnect';
     `);
   }
 
