@@ -80,8 +80,13 @@ describeInBrowser('the desk in a browser', () => {
                (gen_random_uuid(), '0190a0b0-0000-7000-8000-000000000002', 'google', '=cmd', 'a@mail.example',
                 U&'\\202Edlofeveil\\202C <b>bold</b>', 'connected', NULL),
                (gen_random_uuid(), '0190a0b0-0000-7000-8000-000000000002', 'google', '17', NULL, NULL, 'connected', NULL)`);
+      await database.query(`
+        INSERT INTO revocations (id, provider, account_id, user_id, cause, sealed_tokens, failed_at)
+        SELECT gen_random_uuid(), 'google', gen_random_uuid(), gen_random_uuid(), 'user_deleted',
+               CASE WHEN NOT failed THEN 'gone.AAAA' END, CASE WHEN failed THEN now() END
+        FROM (VALUES (true), (false)) AS grants (failed)`);
       const page = await adaAt('/admin');
-      for (const address of ['/admin', '/admin/accounts', '/admin/users'])
+      for (const address of ['/admin', '/admin/accounts', '/admin/users', '/admin/doctor'])
         await look(page, address, `${nameOf(address)}-few`);
       expect(await page.locator('main b').count()).toBe(0);
 

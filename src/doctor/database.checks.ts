@@ -21,8 +21,21 @@ const CONNECTIONS = 3;
 /** The same as between our clock and a provider's: sessions are judged by the database's. */
 const CLOCKS_APART_MS = 30_000;
 
-const PERSONAL_TABLES = ['users', 'oauth_accounts', 'sessions', 'sign_in_attempts', 'pending_links', 'revocations'];
+const EVERYTHING = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 const AUDIT_TABLE = 'audit_entries';
+/** What the application does to its tables. The audit trail loses nothing but what is personal, which is an UPDATE. */
+const RIGHTS: Readonly<Record<string, readonly string[]>> = {
+  users: EVERYTHING,
+  oauth_accounts: EVERYTHING,
+  sessions: EVERYTHING,
+  sign_in_attempts: EVERYTHING,
+  pending_links: EVERYTHING,
+  revocations: EVERYTHING,
+  invitations: EVERYTHING,
+  [AUDIT_TABLE]: ['SELECT', 'INSERT', 'UPDATE'],
+  audit_chain: ['SELECT', 'INSERT', 'UPDATE'],
+  audit_unchained: ['SELECT', 'INSERT', 'DELETE'],
+};
 
 export interface ExaminedDatabase {
   readonly url: string;
@@ -229,16 +242,16 @@ async function schemaFindings(client: PoolClient): Promise<Finding[]> {
 }
 
 async function rightFindings(client: PoolClient): Promise<Finding[]> {
+  const wanted = Object.entries(RIGHTS).flatMap(([table, rights]) => rights.map((right) => ({ table, right })));
   const { rows } = await client.query<{ name: string; lacking: string[] }>(
     `
     SELECT c.relname AS name,
-           ARRAY(SELECT wanted FROM unnest(CASE c.relname WHEN $2 THEN ARRAY['SELECT', 'INSERT']
-                                           ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] END) AS wanted
-                 WHERE NOT has_table_privilege(c.oid, wanted)) AS lacking
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND c.relname = ANY ($1 || ARRAY[$2])
-    ORDER BY c.relname`,
-    [PERSONAL_TABLES, AUDIT_TABLE],
+           coalesce(array_agg(w.name) FILTER (WHERE NOT has_table_privilege(c.oid, w.name)), '{}') AS lacking
+    FROM unnest($1::text[], $2::text[]) AS w (table_name, name)
+    JOIN pg_class c ON c.relname = w.table_name AND c.relkind IN ('r', 'p')
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+    GROUP BY c.relname ORDER BY c.relname`,
+    [wanted.map(({ table }) => table), wanted.map(({ right }) => right)],
   );
   const lacking = rows.filter((row) => row.lacking.length > 0);
   if (rows.length === 0) return [];
