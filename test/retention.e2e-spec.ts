@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, pending_links');
+  await database.query('TRUNCATE users, oauth_accounts, sessions, sign_in_attempts, pending_links, invitations');
   userId = randomUUID();
   await database.query('INSERT INTO users (id) VALUES ($1)', [userId]);
 });
