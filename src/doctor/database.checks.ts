@@ -246,8 +246,8 @@ async function rightFindings(client: PoolClient): Promise<Finding[]> {
   const { rows } = await client.query<{ name: string; lacking: string[] }>(
     `
     SELECT c.relname AS name,
-           coalesce(array_agg(w.name) FILTER (WHERE NOT has_table_privilege(c.oid, w.name)), '{}') AS lacking
-    FROM unnest($1::text[], $2::text[]) AS w (table_name, name)
+           coalesce(array_agg(w.name ORDER BY w.place) FILTER (WHERE NOT has_table_privilege(c.oid, w.name)), '{}') AS lacking
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (table_name, name, place)
     JOIN pg_class c ON c.relname = w.table_name AND c.relkind IN ('r', 'p')
     JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
     GROUP BY c.relname ORDER BY c.relname`,
