@@ -19,6 +19,7 @@ import { Invitation } from './invitation.entity.js';
 import { InvitationsApi } from './invitations.api.js';
 import { InvitationsController } from './invitations.controller.js';
 import { InvitationsService } from './invitations.service.js';
+import { KnownProviders } from './known-providers.js';
 import { LinkedAccountsApi } from './linked-accounts.api.js';
 import { LinkedAccountsController } from './linked-accounts.controller.js';
 import { LinkedAccounts } from './linked-accounts.service.js';
@@ -70,6 +71,7 @@ import { PersonPage } from './person-page.js';
     Dashboard,
     Exports,
     InvitationsService,
+    KnownProviders,
     LinkedAccounts,
     ListingReader,
     PeopleReader,

@@ -13,6 +13,7 @@ import {
 import { attemptColumns } from './attempts.columns.js';
 import { WHY_FAILED } from './attempts.wording.js';
 import { CsvFiles } from './csv.js';
+import { KnownProviders } from './known-providers.js';
 import { ListingReader, type Page, type Total } from './listing.js';
 import { storedValues } from './stored-values.js';
 
@@ -22,6 +23,7 @@ export class Attempts {
   constructor(
     private readonly dataSource: DataSource,
     private readonly listings: ListingReader,
+    private readonly known: KnownProviders,
     private readonly names: ProviderNames,
     private readonly files: CsvFiles,
   ) {}
@@ -45,12 +47,9 @@ export class Attempts {
     return this.files.read(ATTEMPTS, columns, { conditions: attemptConditions(filters), sort: ATTEMPT_ORDER });
   }
 
-  /** Those of the sign-in page in its order, then those that are configured no more and were tried. */
+  /** Those that attempts have, and those they can get. */
   async providers(): Promise<NamedProvider[]> {
-    const configured = this.names.all();
-    const stored = await storedValues(this.dataSource, 'sign_in_attempts', 'provider');
-    const left = stored.filter((provider) => !configured.some(({ id }) => id === provider));
-    return [...configured, ...left.map((provider) => this.names.of(provider))];
+    return this.known.of('sign_in_attempts');
   }
 
   /** All codes of ours, then those that extensions have brought. */
@@ -60,12 +59,7 @@ export class Attempts {
 
   /** What no attempt can have is a mistake in the query rather than an empty list. @throws ValidationFailedError */
   async refuseUnknown({ provider, code }: AttemptFilters): Promise<void> {
-    if (provider !== undefined && !this.names.of(provider).configured) {
-      const known = await this.providers();
-      if (!known.some(({ id }) => id === provider)) {
-        throw new ValidationFailedError([{ path: ['provider'], message: 'There is no such provider here.' }]);
-      }
-    }
+    await this.known.refuseUnknown('sign_in_attempts', provider);
     if (code !== undefined && !Object.hasOwn(WHY_FAILED, code) && !(await this.codes()).includes(code)) {
       throw new ValidationFailedError([{ path: ['code'], message: 'There is no such code.' }]);
     }

@@ -1,8 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Readable } from 'node:stream';
-import { DataSource } from 'typeorm';
 import { type NamedProvider, ProviderNames } from '../account/provider-names.js';
-import { ValidationFailedError } from '../api/validation-failed.error.js';
 import {
   linkedAccountConditions,
   type LinkedAccountFilters,
@@ -10,16 +8,16 @@ import {
   type ListedAccount,
 } from './linked-accounts.listing.js';
 import { CsvFiles } from './csv.js';
+import { KnownProviders } from './known-providers.js';
 import { linkedAccountColumns } from './linked-accounts.columns.js';
 import { ListingReader, type Page, type Total } from './listing.js';
-import { storedValues } from './stored-values.js';
 
 /** Every linked account there is, as whoever runs this place sees them. */
 @Injectable()
 export class LinkedAccounts {
   constructor(
-    private readonly dataSource: DataSource,
     private readonly listings: ListingReader,
+    private readonly known: KnownProviders,
     private readonly names: ProviderNames,
     private readonly files: CsvFiles,
   ) {}
@@ -46,19 +44,13 @@ export class LinkedAccounts {
     });
   }
 
-  /** Those of the sign-in page in its order, then those that are configured no more and have accounts. */
+  /** Those that accounts have, and those they can get. */
   async providers(): Promise<NamedProvider[]> {
-    const configured = this.names.all();
-    const stored = await storedValues(this.dataSource, 'oauth_accounts', 'provider');
-    const left = stored.filter((provider) => !configured.some(({ id }) => id === provider));
-    return [...configured, ...left.map((provider) => this.names.of(provider))];
+    return this.known.of('oauth_accounts');
   }
 
-  /** A provider that nobody has an account at and nobody can: a mistake in the query rather than an empty list. */
+  /** @throws ValidationFailedError */
   async refuseUnknownProvider(provider: string | undefined): Promise<void> {
-    if (provider === undefined || this.names.of(provider).configured) return;
-    const known = await this.providers();
-    if (known.some(({ id }) => id === provider)) return;
-    throw new ValidationFailedError([{ path: ['provider'], message: 'There is no such provider here.' }]);
+    return this.known.refuseUnknown('oauth_accounts', provider);
   }
 }
