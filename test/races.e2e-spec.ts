@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { BACKGROUND_WORK } from './support/background-work.js';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { type GatehouseProcess, startProcess } from './support/process.js';
@@ -128,8 +129,7 @@ describe('two processes', () => {
 });
 
 describe('the statements of a sign-in', () => {
-  /** Without the looks of the chain: they come every few seconds, whatever anybody does. */
-  const OURS = `query NOT LIKE '%pg_stat_statements%' AND query NOT LIKE '%chain_audit_entries%' AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+  const OURS = `query !~ 'pg_stat_statements|${BACKGROUND_WORK}' AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
   async function statementsOf(work: () => Promise<unknown>): Promise<number> {
     await database.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
