@@ -6,6 +6,7 @@ const SRC = resolve('src');
 
 /** The levels of the house, lowest first. A room imports from lower levels only, never sideways. */
 const LEVELS = [
+  ['text'],
   ['config'],
   ['crypto', 'database', 'events', 'access'],
   ['oauth', 'users', 'api'],

@@ -525,6 +525,17 @@ describe('GET /admin/doctor', () => {
     expect(findings).toEqual(matching(/^ok Every stored token opens with SECRET_KEYS; ours seals new ones/));
   });
 
+  it('says the same to programs', async () => {
+    await become('viewer');
+    const shown = await page();
+    const response = await browser.get('/api/admin/doctor');
+    const { findings } = (await response.json()) as { findings: { status: string; what: string; remedy?: string }[] };
+    expect(findings.map(({ status, what, remedy = '' }) => `${status} ${what} ${remedy}`.trim())).toEqual(
+      // One thing is measured anew each time.
+      shown.map((finding) => (finding.includes('clock') ? expect.stringContaining('clock') : finding)),
+    );
+  });
+
   it('is nobody else’s', async () => {
     expect((await browser.get('/admin/doctor', { accept: 'text/html' })).status).toBe(403);
     const strange = await fetch(`${app.url}/admin/doctor`, { redirect: 'manual', headers: { accept: 'text/html' } });

@@ -13,7 +13,9 @@ import { CsvFiles } from './csv.js';
 import { DashboardApi } from './dashboard.api.js';
 import { DashboardController } from './dashboard.controller.js';
 import { Dashboard } from './dashboard.service.js';
+import { DoctorApi } from './doctor.api.js';
 import { DoctorController } from './doctor.controller.js';
+import { Doctor } from './doctor.service.js';
 import { Exports } from './exports.js';
 import { Invitation } from './invitation.entity.js';
 import { InvitationsApi } from './invitations.api.js';
@@ -41,7 +43,7 @@ import { PersonPage } from './person-page.js';
  *   GET /admin/attempts, /api/admin/attempts, …/attempts.csv   every try to sign in                (attempts.…)
  *   GET /admin/audit, /api/admin/audit, …/audit.csv            who did what to whom                (audit-log.…)
  *   GET, POST /admin/invitations, /api/admin/invitations       who may come                        (invitations.…)
- *   GET /admin/doctor                                          what is wrong here, and what to do  (doctor/)
+ *   GET /admin/doctor, /api/admin/doctor                       what is wrong here, and what to do  (doctor.…, doctor/)
  *
  * A listing is a table, its orders, filters and columns (listing.ts says what one is): one statement reads a page, along an
  * index, at the same cost wherever it begins; a second one counts. listing-page makes its page, csv its file.
@@ -55,6 +57,7 @@ import { PersonPage } from './person-page.js';
     AuditLogController,
     DashboardApi,
     DashboardController,
+    DoctorApi,
     DoctorController,
     InvitationsApi,
     InvitationsController,
@@ -69,6 +72,7 @@ import { PersonPage } from './person-page.js';
     BulkUnlink,
     CsvFiles,
     Dashboard,
+    Doctor,
     Exports,
     InvitationsService,
     KnownProviders,

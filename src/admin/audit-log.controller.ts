@@ -3,6 +3,7 @@ import type { Response } from 'express';
 import { CurrentUser, Roles } from '../access/access.decorators.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { AuditChain } from '../audit/audit-chain.js';
+import { counted } from '../text/numbers.js';
 import { AUDIT_COLUMNS } from './audit-log.columns.js';
 import { auditQuery, type ShownEntry } from './audit-log.listing.js';
 import { AuditLog } from './audit-log.service.js';
@@ -11,7 +12,6 @@ import { frameOf } from './frame.js';
 import { type ListingFacts, listingPage, readForPage, readPageQuery } from './listing-page.js';
 
 const PATH = '/admin/audit';
-const NUMBER = new Intl.NumberFormat('en');
 
 /** Who did what to whom, when and from where, and how far the chain has come that proves it. */
 @Controller('admin/audit')
@@ -62,7 +62,7 @@ export class AuditLogController {
       title: 'Audit',
       ...frameOf('audit', user),
       chain: head && {
-        entries: head.position === 1n ? '1 entry' : `${NUMBER.format(head.position)} entries`,
+        entries: counted(head.position, 'entry', 'entries'),
         head: head.hash.toString('hex'),
       },
       listing: listingPage(facts, read, result.page, result.refusal),

@@ -1,3 +1,4 @@
+import { counted, inFull } from '../text/numbers.js';
 import type { ColumnChart, LineChart, Size, SplitDay } from './charts.js';
 import { moment } from '../account/wording.js';
 import { type DashboardNumbers, DAYS } from './dashboard.service.js';
@@ -26,7 +27,7 @@ export async function dashboardPage(numbers: DashboardNumbers) {
     return {
       id,
       title,
-      description: `${plural(good, 'sign-in')} and ${plural(bad, 'failure')} in ${DAYS} days. The numbers of each day are in the table below.`,
+      description: `${counted(good, 'sign-in')} and ${counted(bad, 'failure')} in ${DAYS} days. The numbers of each day are in the table below.`,
       drawings: drawings(id, sizes, (size) => withTitles(charts.columnChart(days, size, most), days, names)),
       rows: days.map(({ day, good: succeeded, bad: failed }) => ({ day, name: names.get(day), succeeded, failed })),
     };
@@ -84,7 +85,7 @@ export async function dashboardPage(numbers: DashboardNumbers) {
         : {
             id: 'new-people',
             title: 'New people a day',
-            description: `${plural(newPeople, 'new person', 'new people')} in ${DAYS} days. The numbers of each day are in the table below.`,
+            description: `${counted(newPeople, 'new person', 'new people')} in ${DAYS} days. The numbers of each day are in the table below.`,
             drawings: drawings('new-people', SIZES, (size) =>
               withTitles(charts.lineChart(people.newPerDay, size), people.newPerDay, names),
             ),
@@ -108,9 +109,9 @@ export async function dashboardPage(numbers: DashboardNumbers) {
       };
     }),
     revocations: {
-      open: revocations.open === 0 ? undefined : plural(revocations.open, 'grant'),
+      open: revocations.open === 0 ? undefined : counted(revocations.open, 'grant'),
       oldestOpen: revocations.oldestOpen ? moment(revocations.oldestOpen) : undefined,
-      failed: revocations.failed === 0 ? undefined : plural(revocations.failed, 'grant'),
+      failed: revocations.failed === 0 ? undefined : counted(revocations.failed, 'grant'),
       oldestFailed: revocations.oldestFailed ? moment(revocations.oldestFailed) : undefined,
     },
   };
@@ -134,20 +135,12 @@ function withTitles<Chart extends ColumnChart | LineChart>(
       width: Math.round(width * 10) / 10,
       text:
         'count' in day
-          ? `${names.get(day.day) ?? day.day}: ${plural(day.count, 'new person', 'new people')}`
-          : `${names.get(day.day) ?? day.day}: ${plural(day.good, 'sign-in')}, ${plural(day.bad, 'failure')}`,
+          ? `${names.get(day.day) ?? day.day}: ${counted(day.count, 'new person', 'new people')}`
+          : `${names.get(day.day) ?? day.day}: ${counted(day.good, 'sign-in')}, ${counted(day.bad, 'failure')}`,
     })),
   };
 }
 
 function sumOf(days: readonly SplitDay[]): [good: number, bad: number] {
   return [days.reduce((sum, { good }) => sum + good, 0), days.reduce((sum, { bad }) => sum + bad, 0)];
-}
-
-function inFull(number: number): string {
-  return number.toLocaleString('en');
-}
-
-function plural(number: number, one: string, many = `${one}s`): string {
-  return `${inFull(number)} ${number === 1 ? one : many}`;
 }

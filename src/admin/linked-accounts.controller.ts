@@ -5,6 +5,7 @@ import { CurrentUser, Roles } from '../access/access.decorators.js';
 import { clientOf } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { ProviderNames } from '../account/provider-names.js';
+import { counted } from '../text/numbers.js';
 import { BulkUnlink, type PlannedUnlink } from './bulk-unlink.js';
 import { frameOf } from './frame.js';
 import { linkedAccountColumns } from './linked-accounts.columns.js';
@@ -151,12 +152,11 @@ function backTo(from: string, outcome: Readonly<Record<string, string>> = {}): s
 
 /** What the last form has done, as its answer's address tells. */
 function outcomeText({ unlinked, stayed }: Record<string, unknown>): string | undefined {
-  const counted = z.tuple([z.string().regex(/^\d{1,3}$/), z.string().regex(/^\d{1,3}$/)]).safeParse([unlinked, stayed]);
-  if (!counted.data) return undefined;
-  const [gone, left] = counted.data.map(Number) as [number, number];
-  const accounts = (count: number) => (count === 1 ? '1 account' : `${count} accounts`);
-  const went = gone === 0 ? 'Nothing was unlinked.' : `Unlinked ${accounts(gone)}.`;
+  const numbers = z.tuple([z.string().regex(/^\d{1,3}$/), z.string().regex(/^\d{1,3}$/)]).safeParse([unlinked, stayed]);
+  if (!numbers.data) return undefined;
+  const [gone, left] = numbers.data.map(Number) as [number, number];
+  const went = gone === 0 ? 'Nothing was unlinked.' : `Unlinked ${counted(gone, 'account')}.`;
   return left === 0
     ? went
-    : `${went} ${left === 1 ? '1 account stays' : `${left} accounts stay`}: the only way in of a person, or gone before.`;
+    : `${went} ${counted(left, 'account')} ${left === 1 ? 'stays' : 'stay'}: the only way in of a person, or gone before.`;
 }

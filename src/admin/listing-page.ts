@@ -1,5 +1,6 @@
 import { type z } from 'zod';
 import { ValidationFailedError } from '../api/validation-failed.error.js';
+import { counted, inFull } from '../text/numbers.js';
 import type { Cell, Column } from './columns.js';
 import type { Page, Total } from './listing.js';
 
@@ -171,13 +172,11 @@ function noticeOf(leftOut: readonly string[], fields: readonly FilterField[]): s
   return `Left out, because it makes no sense here: ${names.join(', ')}.`;
 }
 
-const NUMBER = new Intl.NumberFormat('en');
-
 export function totalText({ value, exact }: Total, { one, many }: ListingFacts<unknown>['called']): string {
-  if (exact) return `${NUMBER.format(value)} ${value === 1 ? one : many}`;
+  if (exact) return counted(value, one, many);
   // Two figures are as much as an estimate knows.
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(value)) - 1);
-  return `about ${NUMBER.format(Math.round(value / unit) * unit)} ${many}`;
+  return `about ${inFull(Math.round(value / unit) * unit)} ${many}`;
 }
 
 function emptyText(

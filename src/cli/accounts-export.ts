@@ -4,8 +4,8 @@ import type { z } from 'zod';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
 import type { linkedAccountFilters } from '../admin/linked-accounts.listing.js';
+import { counted } from '../text/numbers.js';
 import { withDatabaseUrl } from './database.js';
-import { count } from './table.js';
 
 /** Ends a line of the file; names and addresses have none. */
 const LINE_FEED = 10;
@@ -68,7 +68,7 @@ export function addAccountsExport(program: Command): void {
             throw cause;
           }
           progress.stop();
-          process.stderr.write(`Wrote ${count(lines - 1, 'linked account')}.\n`);
+          process.stderr.write(`Wrote ${counted(lines - 1, 'linked account')}.\n`);
         } finally {
           await copyOut.onModuleDestroy();
           await dataSource.destroy();

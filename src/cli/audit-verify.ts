@@ -2,8 +2,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Fault } from '../audit/chain-verification.js';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
+import { counted } from '../text/numbers.js';
 import { withDatabase } from './database.js';
-import { count } from './table.js';
 
 /** More is the same said again. */
 const TOLD = 50;
@@ -37,7 +37,7 @@ export function addAuditVerify(program: Command): void {
         };
         try {
           const { position, hash, headAt } = await verification.run(head, onFault, (walked) => progress.reach(walked));
-          if (found > TOLD) problems.push(`and ${count(found - TOLD, 'more', 'more')}`);
+          if (found > TOLD) problems.push(`and ${counted(found - TOLD, 'more', 'more')}`);
           if (head && headAt === undefined) {
             problems.push(`The head ${head.toString('hex')} is not part of the chain: its end was cut off or written anew.`); // prettier-ignore
           }
@@ -45,7 +45,7 @@ export function addAuditVerify(program: Command): void {
           progress.stop();
           if (headAt !== undefined) process.stdout.write(`The head that was given stands at position ${headAt}.\n`);
           process.stdout.write(
-            `The audit trail is whole: ${count(Number(position), 'entry', 'entries')}.\nposition  ${position}\nhead      ${hash.toString('hex')}\n`,
+            `The audit trail is whole: ${counted(Number(position), 'entry', 'entries')}.\nposition  ${position}\nhead      ${hash.toString('hex')}\n`,
           );
         } catch (error) {
           progress.fail();

@@ -6,8 +6,8 @@ import { readEnvironment } from '../config/environment.js';
 import { isMentioned } from '../config/provider-settings.js';
 import type { Finding, Status } from '../doctor/finding.js';
 import type { OAuthProvider } from '../oauth/provider.js';
+import { counted } from '../text/numbers.js';
 import { withDatabaseUrl } from './database.js';
-import { count } from './table.js';
 
 export function addDoctor(program: Command): void {
   program
@@ -159,7 +159,7 @@ function report(findings: readonly Finding[], paint: Paint): string {
   }
   const problems = findings.filter(({ status }) => status === 'problem').length;
   const warnings = findings.filter(({ status }) => status === 'warning').length;
-  const sum = [count(problems, 'problem'), count(warnings, 'warning')].join(', ');
+  const sum = [counted(problems, 'problem'), counted(warnings, 'warning')].join(', ');
   lines.push('', problems === 0 && warnings === 0 ? 'Nothing is wrong.' : `${sum}.`, '');
   return lines.slice(1).join('\n');
 }

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
 import type { RotationResult } from '../oauth-accounts/key-rotation.js';
+import { counted } from '../text/numbers.js';
 import { withDatabase } from './database.js';
 import { REMEDY } from './keys-status.js';
-import { count } from './table.js';
 
 export function addKeysRotate(program: Command): void {
   program
@@ -44,9 +44,9 @@ export function addKeysRotate(program: Command): void {
         }
         progress.stop();
         const seconds = (performance.now() - begun) / 1000;
-        const rate = count(Math.round(result.resealed / seconds), 'row');
+        const rate = counted(Math.round(result.resealed / seconds), 'row');
         process.stdout.write(
-          `Sealed ${count(result.resealed, 'row')} with ${newest} in ${seconds.toFixed(1)} s (${rate} per second).\n`,
+          `Sealed ${counted(result.resealed, 'row')} with ${newest} in ${seconds.toFixed(1)} s (${rate} per second).\n`,
         );
         const problems = problemsOf(result);
         if (problems.length > 0) throw new PlainError(problems.join('\n'));
@@ -62,10 +62,10 @@ function problemsOf({ unreadable, left, stillSealing }: RotationResult): string[
       `Another process still seals with ${keys}: restart it with the new SECRET_KEYS, then run this again.`,
     );
   } else if (left > 0) {
-    problems.push(`${count(left, 'row')} could not be changed, because others had them in hand: run this again.`);
+    problems.push(`${counted(left, 'row')} could not be changed, because others had them in hand: run this again.`);
   }
   if (unreadable > 0) {
-    const rows = unreadable === 1 ? '1 row does not open' : `${count(unreadable, 'row')} do not open`;
+    const rows = `${counted(unreadable, 'row')} ${unreadable === 1 ? 'does' : 'do'} not open`;
     problems.push(`${rows}, because of a missing key or damage (see keys:status): ${REMEDY}`);
   }
   return problems;

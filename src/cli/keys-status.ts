@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
 import type { KeyUse } from '../oauth-accounts/key-rotation.js';
+import { counted } from '../text/numbers.js';
 import { withDatabase } from './database.js';
-import { count, table } from './table.js';
+import { table } from './table.js';
 
 export function addKeysStatus(program: Command): void {
   program
@@ -59,8 +60,8 @@ export function missingKeys(uses: readonly KeyUse[], ring: readonly string[]): s
   }
   const parts = [...rows].map(([keyId, number]) =>
     keyId === undefined
-      ? `${count(number, 'row')} damaged and naming no key`
-      : `${count(number, 'row')} sealed with ${keyId}, which is not in SECRET_KEYS`,
+      ? `${counted(number, 'row')} damaged and naming no key`
+      : `${counted(number, 'row')} sealed with ${keyId}, which is not in SECRET_KEYS`,
   );
   return `There ${[...rows.values()][0] === 1 ? 'is' : 'are'} ${parts.join(' and ')}: ${REMEDY}`;
 }

@@ -1,6 +1,6 @@
 import { progress as clackProgress } from '@clack/prompts';
 import type { Writable } from 'node:stream';
-import { count } from './table.js';
+import { counted, inFull } from '../text/numbers.js';
 
 /** 128 + SIGINT, as every shell tells it. */
 const INTERRUPTED = 130;
@@ -33,7 +33,7 @@ function startBar(output: Output, title: string, total: number): Progress {
   // The library swallows the signals while its bar stands, and ends the process with 0 when Ctrl-C is typed.
   const onExit = () => (process.exitCode = INTERRUPTED);
   const onCancel = () => process.exit(INTERRUPTED);
-  const whole = (done: number) => `${title}: ${done.toLocaleString('en')} of ${count(total, 'row')}`;
+  const whole = (done: number) => `${title}: ${inFull(done)} of ${counted(total, 'row')}`;
   const percent = (done: number) => `${Math.min(100, Math.floor((done / total) * 100))} %`;
   // One line, or the bar would break. What is left out of a narrow one stands in the last.
   const columns = (output.columns ?? 0) > 0 ? (output.columns ?? 0) : USUAL_COLUMNS;
@@ -68,7 +68,7 @@ function startLines(output: Writable, title: string, total: number): Progress {
       const now = Math.min(10, Math.floor((done / total) * 10));
       if (now <= tenths) return;
       tenths = now;
-      output.write(`${title}: ${done.toLocaleString('en')} of ${count(total, 'row')} (${now * 10} %)\n`);
+      output.write(`${title}: ${inFull(done)} of ${counted(total, 'row')} (${now * 10} %)\n`);
     },
     stop: () => undefined,
     fail: () => undefined,

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Client } from 'pg';
 import { readEnvironment } from '../config/environment.js';
+import { counted } from '../text/numbers.js';
 import { withDatabase } from './database.js';
-import { count, table } from './table.js';
+import { table } from './table.js';
 
 /** More than anybody reads; where there are so many, the provider is down for all of them. */
 const LIMIT = 200;
@@ -40,7 +41,7 @@ export function addRevocationsList(program: Command): void {
           : table(['provider', 'cause', 'requested', 'tries', 'next try', 'last error'], rows.map(columns)),
       );
       const more = Number(rows[0]?.total ?? 0) - rows.length;
-      if (more > 0) process.stdout.write(`and ${count(more, 'more', 'more')}\n`);
+      if (more > 0) process.stdout.write(`and ${counted(more, 'more', 'more')}\n`);
     });
 }
 

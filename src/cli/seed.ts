@@ -5,9 +5,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
+import { counted, inFull } from '../text/numbers.js';
 import { withDatabase } from './database.js';
 import type { SeededAccount, SeededAttempt, SeededPerson } from './seed-people.js';
-import { count } from './table.js';
 
 const MOST = 100_000_000;
 /** People of one COPY. */
@@ -41,7 +41,7 @@ export function addSeed(program: Command): void {
 function wholeNumber(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < 1 || number > MOST) {
-    throw new InvalidArgumentError(`It must be a whole number from 1 to ${MOST.toLocaleString('en')}.`);
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${inFull(MOST)}.`);
   }
   return number;
 }
@@ -67,9 +67,9 @@ async function seed(client: Client, accounts: number): Promise<void> {
   }
   progress.stop();
   const seconds = (performance.now() - begun) / 1000;
-  const rate = count(Math.round(accounts / seconds), 'account');
+  const rate = counted(Math.round(accounts / seconds), 'account');
   process.stdout.write(
-    `Added ${count(accounts, 'linked account')} of ${count(people, 'person', 'people')} in ${seconds.toFixed(1)} s (${rate} per second).\n`,
+    `Added ${counted(accounts, 'linked account')} of ${counted(people, 'person', 'people')} in ${seconds.toFixed(1)} s (${rate} per second).\n`,
   );
 }
 

@@ -6,8 +6,3 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
     typeof value === 'number' ? String(value).padStart(widths[column] ?? 0) : value.padEnd(widths[column] ?? 0);
   return lines.map((line) => `${line.map(cell).join('  ').trimEnd()}\n`).join('');
 }
-
-/** `1 row`, `2,000 rows` */
-export function count(number: number, one: string, many = `${one}s`): string {
-  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
-}

@@ -2,9 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Client } from 'pg';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
+import { counted } from '../text/numbers.js';
 import type { LockedPerson } from '../users/admins.js';
 import { withDatabase } from './database.js';
-import { count } from './table.js';
 
 const PERSON = 'email|user id';
 const ABOUT_PERSON =
@@ -119,7 +119,7 @@ async function find(client: Client, who: Named): Promise<Person> {
   if (who.email === null) throw nobody(who);
   const claiming = await client.query<{ id: string }>(CLAIMING, [who.email]);
   if (claiming.rows.length === 0) throw nobody(who);
-  const people = count(claiming.rows.length, 'person says', 'people say');
+  const people = counted(claiming.rows.length, 'person says', 'people say');
   throw new PlainError(
     `Nobody here has this email address verified. ${people} to have it, which proves nothing: make sure who it is, and ` +
       `give the id instead of the address.\n${claiming.rows.map(({ id }) => `  ${id}`).join('\n')}`,

@@ -2,8 +2,9 @@ import pg, { type PoolClient } from 'pg';
 import { isLoopback } from '../config/web-address.js';
 import { DatabaseUnreachableError, isSchemaMissing } from '../database/database.errors.js';
 import { compareMigrations } from '../database/migrate.js';
+import { counted } from '../text/numbers.js';
 import type { Check } from './examine.js';
-import { type Area, count, type Finding, ok, problem, warning } from './finding.js';
+import { type Area, type Finding, ok, problem, warning } from './finding.js';
 import { keyUseFindings, revocationFindings } from './stored.checks.js';
 
 /** The oldest whose SQL has all that the house says: `gen_random_uuid()`, and `pg_trgm` that its owner may install. */
@@ -209,7 +210,7 @@ async function schemaFindings(client: PoolClient): Promise<Finding[]> {
            EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm') AS available,
            EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') AS installed`);
   const [may] = rows;
-  const what = `${count(pending.length, 'migration')} of this version ${pending.length === 1 ? 'is' : 'are'} not applied yet: ${pending.join(', ')}.`;
+  const what = `${counted(pending.length, 'migration')} of this version ${pending.length === 1 ? 'is' : 'are'} not applied yet: ${pending.join(', ')}.`;
   if (!may?.schema) {
     found.push(
       problem(

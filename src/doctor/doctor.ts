@@ -13,7 +13,7 @@ import type { Config } from '../config/config.js';
 import type { ConfiguredProvider } from '../oauth/provider.registry.js';
 import { databaseChecks } from './database.checks.js';
 import { type Check, examine } from './examine.js';
-import { AREAS, type Finding, ok } from './finding.js';
+import { AREAS, type Finding, ok, STATUSES } from './finding.js';
 import { providerChecks } from './provider.checks.js';
 
 /** Discovery and one more call of a provider that answers nothing take ten seconds; the database less. */
@@ -45,10 +45,9 @@ export function extensionFindings(names: Config['extensions']): Finding[] {
 
 /** By area, and in each the worst first. */
 export function inOrder(findings: readonly Finding[]): Finding[] {
-  const severity = ['problem', 'warning', 'ok'];
   return [...findings].sort(
     (one, other) =>
       AREAS.indexOf(one.area) - AREAS.indexOf(other.area) ||
-      severity.indexOf(one.status) - severity.indexOf(other.status),
+      STATUSES.indexOf(one.status) - STATUSES.indexOf(other.status),
   );
 }

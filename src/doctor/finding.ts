@@ -10,8 +10,9 @@ export const AREAS = [
 ] as const;
 export type Area = (typeof AREAS)[number];
 
-/** `warning`: it works, and somebody should know. `problem`: people cannot sign in, or something is unsafe. */
-export type Status = 'ok' | 'warning' | 'problem';
+/** The worst first. `warning`: it works, and somebody should know. `problem`: people cannot sign in, or something is unsafe. */
+export const STATUSES = ['problem', 'warning', 'ok'] as const;
+export type Status = (typeof STATUSES)[number];
 
 /** One thing that was looked at. In our own words: nothing that a provider wrote, and no secret. */
 export interface Finding {
@@ -32,9 +33,4 @@ export function warning(area: Area, what: string, remedy: string): Finding {
 
 export function problem(area: Area, what: string, remedy: string): Finding {
   return { area, status: 'problem', what, remedy };
-}
-
-/** `1 row`, `2,000 rows` */
-export function count(number: number, one: string, many = `${one}s`): string {
-  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 }

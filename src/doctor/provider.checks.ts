@@ -8,6 +8,7 @@ import { OAuthError } from '../oauth/oauth.errors.js';
 import { jsonObject } from '../oauth/provider-http.js';
 import type { ConfiguredProvider } from '../oauth/provider.registry.js';
 import { errorIn, refuseErrors } from '../oauth/token-answer.js';
+import { counted } from '../text/numbers.js';
 import { ClockedHttp } from './clocked-http.js';
 import type { Check } from './examine.js';
 import { type Finding, ok, problem, warning } from './finding.js';
@@ -58,7 +59,7 @@ async function keysOf(provider: ConfiguredProvider, http: ClockedHttp): Promise<
   try {
     const { keys } = await fetchKeySet(provider, http);
     const usable = keys.filter(isPublicKey).length;
-    if (usable > 0) return [ok(AREA, `${label} publishes ${usable === 1 ? '1 key' : `${usable} keys`}.`)];
+    if (usable > 0) return [ok(AREA, `${label} publishes ${counted(usable, 'key')}.`)];
     return [
       problem(
         AREA,

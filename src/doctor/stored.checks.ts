@@ -1,7 +1,8 @@
 import type { ClientBase } from 'pg';
 import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { countKeyUse, type KeyUse } from '../oauth-accounts/key-rotation.js';
-import { count, type Finding, ok, problem, warning } from './finding.js';
+import { counted } from '../text/numbers.js';
+import { type Finding, ok, problem, warning } from './finding.js';
 
 /** A grant whose provider answers is taken back within seconds; after an hour it has failed three times. */
 const LATE_AFTER_MS = 3600_000;
@@ -24,7 +25,7 @@ export async function keyUseFindings(client: ClientBase, ring: readonly string[]
     ...missing.map(([keyId, number]) => missingKey(keyId, number)),
     ...older.map((id) =>
       rows.has(id)
-        ? ok('secret keys', `Key ${id} still opens ${count(rows.get(id) ?? 0, 'row')}.`, 'npm run cli -- keys:rotate')
+        ? ok('secret keys', `Key ${id} still opens ${counted(rows.get(id) ?? 0, 'row')}.`, 'npm run cli -- keys:rotate')
         : ok(
             'secret keys',
             `Key ${id} opens nothing any more.`,
@@ -38,7 +39,7 @@ export async function keyUseFindings(client: ClientBase, ring: readonly string[]
 }
 
 function missingKey(keyId: string | undefined, number: number): Finding {
-  const rows = `${count(number, 'row')} ${number === 1 ? 'is' : 'are'}`;
+  const rows = `${counted(number, 'row')} ${number === 1 ? 'is' : 'are'}`;
   return keyId === undefined
     ? problem(
         'secret keys',
@@ -70,7 +71,7 @@ export async function revocationFindings(client: ClientBase): Promise<Finding[]>
     found.push(
       warning(
         'revocations',
-        `${count(failed, 'grant')} could not be taken back and ${failed === 1 ? 'was' : 'were'} given up, at ${(row?.providers ?? []).join(', ')}.`,
+        `${counted(failed, 'grant')} could not be taken back and ${failed === 1 ? 'was' : 'were'} given up, at ${(row?.providers ?? []).join(', ')}.`,
         'npm run cli -- revocations:list names them; the people can end the access in their account at the provider.',
       ),
     );
@@ -80,13 +81,13 @@ export async function revocationFindings(client: ClientBase): Promise<Finding[]>
     found.push(
       warning(
         'revocations',
-        `${count(open, 'grant')} ${open === 1 ? 'waits' : 'wait'} to be taken back, the oldest for ${hours(waitedMs)}.`,
+        `${counted(open, 'grant')} ${open === 1 ? 'waits' : 'wait'} to be taken back, the oldest for ${hours(waitedMs)}.`,
         'See whether Gatehouse runs and the provider answers: npm run cli -- revocations:list names the reasons.',
       ),
     );
   } else {
     const what =
-      open === 0 ? 'No grant waits to be taken back.' : `${count(open, 'grant')} will be taken back shortly.`;
+      open === 0 ? 'No grant waits to be taken back.' : `${counted(open, 'grant')} will be taken back shortly.`;
     found.push(ok('revocations', what));
   }
   return found;
@@ -94,5 +95,5 @@ export async function revocationFindings(client: ClientBase): Promise<Finding[]>
 
 function hours(ms: number): string {
   const whole = Math.floor(ms / 3600_000);
-  return whole < 48 ? count(whole, 'hour') : count(Math.floor(whole / 24), 'day');
+  return whole < 48 ? counted(whole, 'hour') : counted(Math.floor(whole / 24), 'day');
 }
