@@ -1,7 +1,7 @@
 import type { NamedProvider } from '../account/provider-names.js';
-import { moment } from '../account/wording.js';
 import type { ShownAttempt } from './attempts.listing.js';
 import { decisionText, durationText, STEPS, WHY_FAILED } from './attempts.wording.js';
+import { personCell, softCell, timeCell } from './cells.js';
 import type { Cell, Column } from './columns.js';
 
 /** What is seen of an attempt: on the page those with a label, in the CSV file those with a value. In their order. */
@@ -15,7 +15,7 @@ export const attemptColumns = (nameOf: (provider: string) => NamedProvider): rea
     name: 'startedAt',
     label: 'Begun',
     as: 'time',
-    cell: ({ startedAt }) => ({ text: moment(startedAt).text, time: moment(startedAt).iso }),
+    cell: ({ startedAt }) => timeCell(startedAt),
   },
   {
     name: 'provider',
@@ -41,15 +41,12 @@ export const attemptColumns = (nameOf: (provider: string) => NamedProvider): rea
   {
     name: 'device',
     label: 'Browser',
-    cell: ({ device }) => ({ text: device ?? 'not known', isSoft: device === null }),
+    cell: ({ device }) => (device === null ? softCell('not known') : { text: device }),
   },
   {
     name: 'userId',
     label: 'Person',
-    cell: ({ userId, userName }) =>
-      userId === null
-        ? { text: '–', isSoft: true }
-        : { text: userName ?? 'without a name', href: `/admin/users/${userId}` },
+    cell: ({ userId, userName }) => (userId === null ? softCell('–') : personCell(userId, userName)),
   },
 ];
 
@@ -62,12 +59,12 @@ function outcomeCell({ outcome, intent }: ShownAttempt): Cell {
 }
 
 function failureCell({ code, step }: ShownAttempt): Cell {
-  if (code === null) return { text: '–', isSoft: true };
+  if (code === null) return softCell('–');
   const where = step === null ? undefined : (STEPS[step] ?? step);
   return { text: code, isCode: true, note: where, beside: WHY_FAILED[code] };
 }
 
 function decisionCell({ decision, reasons }: ShownAttempt): Cell {
-  if (decision === null) return { text: 'not asked', isSoft: true };
+  if (decision === null) return softCell('not asked');
   return { text: decisionText(decision), beside: reasons === null ? undefined : reasons.join('; ') };
 }

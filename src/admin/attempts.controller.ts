@@ -2,14 +2,12 @@ import { Controller, Get, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { CurrentUser, Roles } from '../access/access.decorators.js';
 import type { SignedInUser } from '../access/signed-in.js';
-import { ProviderNames } from '../account/provider-names.js';
+import { type NamedProvider, ProviderNames } from '../account/provider-names.js';
 import { attemptColumns } from './attempts.columns.js';
 import { attemptsQuery, type ShownAttempt } from './attempts.listing.js';
 import { Attempts } from './attempts.service.js';
 import { frameOf } from './frame.js';
-import { type ListingFacts, listingPage, readForPage, readPageQuery } from './listing-page.js';
-
-const PATH = '/admin/attempts';
+import { type ListingFacts, showListing } from './listing-page.js';
 
 /** Every try to sign in: what became of it, and where it failed and why. */
 @Controller('admin/attempts')
@@ -21,55 +19,56 @@ export class AttemptsController {
   ) {}
 
   @Get()
-  async list(
-    @Query() query: Record<string, unknown>,
-    @CurrentUser() user: SignedInUser,
-    @Res() response: Response,
-  ): Promise<void> {
-    const read = readPageQuery(attemptsQuery, query);
-    const [result, providers, codes] = await Promise.all([
-      readForPage(PATH, read, () => this.attempts.page(read.query)),
-      this.attempts.providers(),
-      this.attempts.codes(),
-    ]);
-    if ('redirect' in result) {
-      response.redirect(303, result.redirect);
-      return;
-    }
-    const facts: ListingFacts<ShownAttempt> = {
-      path: PATH,
-      called: { one: 'attempt', many: 'attempts' },
-      fields: [
-        { name: 'reference', label: 'Reference the person reads out', kind: 'search' },
-        {
-          name: 'provider',
-          label: 'Provider',
-          kind: 'choice',
-          options: providers.map(({ id, label }) => ({ value: id, label })),
-        },
-        {
-          name: 'outcome',
-          label: 'Outcome',
-          kind: 'choice',
-          options: [
-            { value: 'succeeded', label: 'signed in or linked' },
-            { value: 'failed', label: 'failed' },
-            { value: 'unfinished', label: 'not finished' },
-          ],
-        },
-        { name: 'code', label: 'Why it failed', kind: 'choice', options: codes.map((code) => ({ value: code, label: code })) }, // prettier-ignore
-        { name: 'after', label: 'Begun from', kind: 'day' },
-        { name: 'before', label: 'Begun before', kind: 'day' },
-      ],
-      orders: [],
-      columns: attemptColumns((id) => this.names.of(id)),
-      none: 'Nobody has come back from a provider yet.',
-      csvPath: '/api/admin/attempts.csv',
-    };
-    response.render('admin/attempts', {
-      title: 'Sign-in attempts',
-      ...frameOf('attempts', user),
-      listing: listingPage(facts, read, result.page, result.refusal),
-    });
+  async list(@Query() query: unknown, @CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
+    await showListing(
+      response,
+      'admin/attempts',
+      { query, schema: attemptsQuery, read: (asked) => this.attempts.page(asked) },
+      async () => {
+        const [providers, codes] = await Promise.all([this.attempts.providers(), this.attempts.codes()]);
+        return {
+          title: 'Sign-in attempts',
+          ...frameOf('attempts', user),
+          facts: factsFor(providers, codes, (id) => this.names.of(id)),
+        };
+      },
+    );
   }
+}
+
+function factsFor(
+  providers: readonly NamedProvider[],
+  codes: readonly string[],
+  nameOf: (provider: string) => NamedProvider,
+): ListingFacts<ShownAttempt> {
+  return {
+    path: '/admin/attempts',
+    called: { one: 'attempt', many: 'attempts' },
+    fields: [
+      { name: 'reference', label: 'Reference the person reads out', kind: 'search' },
+      {
+        name: 'provider',
+        label: 'Provider',
+        kind: 'choice',
+        options: providers.map(({ id, label }) => ({ value: id, label })),
+      },
+      {
+        name: 'outcome',
+        label: 'Outcome',
+        kind: 'choice',
+        options: [
+          { value: 'succeeded', label: 'signed in or linked' },
+          { value: 'failed', label: 'failed' },
+          { value: 'unfinished', label: 'not finished' },
+        ],
+      },
+      { name: 'code', label: 'Why it failed', kind: 'choice', options: codes.map((code) => ({ value: code, label: code })) }, // prettier-ignore
+      { name: 'after', label: 'Begun from', kind: 'day' },
+      { name: 'before', label: 'Begun before', kind: 'day' },
+    ],
+    orders: [],
+    columns: attemptColumns(nameOf),
+    none: 'Nobody has come back from a provider yet.',
+    csvPath: '/api/admin/attempts.csv',
+  };
 }

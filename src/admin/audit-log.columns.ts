@@ -1,6 +1,6 @@
-import { moment } from '../account/wording.js';
 import type { ShownEntry } from './audit-log.listing.js';
 import { actText, dataText } from './audit-log.wording.js';
+import { personCell, softCell, timeCell } from './cells.js';
 import type { Cell, Column } from './columns.js';
 
 /** What is seen of an entry: on the page those with a label, in the CSV file all of them. In their order. */
@@ -9,7 +9,7 @@ export const AUDIT_COLUMNS: readonly Column<ShownEntry>[] = [
     name: 'at',
     label: 'When',
     as: 'time',
-    cell: ({ at }) => ({ text: moment(at).text, time: moment(at).iso }),
+    cell: ({ at }) => timeCell(at),
   },
   { name: 'actorId', label: 'Who', cell: actorCell },
   {
@@ -22,24 +22,24 @@ export const AUDIT_COLUMNS: readonly Column<ShownEntry>[] = [
   {
     name: 'ip',
     label: 'From where',
-    cell: ({ ip }) => (ip === null ? { text: '–', isSoft: true } : { text: ip, isCode: true }),
+    cell: ({ ip }) => (ip === null ? softCell('–') : { text: ip, isCode: true }),
   },
   {
     name: 'reference',
     label: 'Reference',
-    cell: ({ reference }) => (reference === null ? { text: '–', isSoft: true } : { text: reference, isCode: true }),
+    cell: ({ reference }) => (reference === null ? softCell('–') : { text: reference, isCode: true }),
   },
   { name: 'id' },
 ];
 
 function actorCell({ actorId, actorName, isActorHere }: ShownEntry): Cell {
-  if (actorId === null) return { text: 'nobody signed in', isSoft: true };
+  if (actorId === null) return softCell('nobody signed in');
   if (!isActorHere) return { text: actorId, isCode: true, beside: 'who is gone' };
-  return { text: actorName ?? 'without a name', href: `/admin/users/${actorId}` };
+  return personCell(actorId, actorName);
 }
 
 function targetCell({ target, actorId, targetUserId, targetUserName }: ShownEntry): Cell {
-  if (target === `user:${actorId}`) return { text: 'themselves', isSoft: true };
+  if (target === `user:${actorId}`) return softCell('themselves');
   if (targetUserId === null) return { text: target, isCode: true };
   const name = targetUserName ?? 'somebody without a name';
   const [kind = ''] = target.split(':');

@@ -3,50 +3,18 @@ import type { Request, Response } from 'express';
 import { CurrentUser, Roles } from '../access/access.decorators.js';
 import { clientOf } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
-import { moment } from '../account/wording.js';
 import { id } from '../api/schemas.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { readForm } from './admin.forms.js';
-import type { Cell, Column } from './columns.js';
 import { frameOf } from './frame.js';
+import { invitationColumns } from './invitations.columns.js';
 import { invitationsQuery, type ListedInvitation } from './invitations.listing.js';
 import { newInvitation } from './invitations.schemas.js';
 import { InvitationsService } from './invitations.service.js';
-import { type ListingFacts, listingPage, readForPage, readPageQuery } from './listing-page.js';
+import { type ListingFacts, showListing } from './listing-page.js';
 
-const columnsFor = ({ role }: SignedInUser): readonly Column<ListedInvitation>[] => [
-  { name: 'email', label: 'Email', cell: ({ email }) => ({ text: email }) },
-  {
-    name: 'state',
-    label: 'State',
-    cell: (invitation) => {
-      const { id, email } = invitation;
-      const state = stateOf(invitation);
-      const act = { path: `/admin/invitations/${id}/withdraw`, label: 'Withdraw', about: `the invitation of ${email}` };
-      return { text: state, isSoft: state !== 'open', act: state === 'open' && role === 'admin' ? act : undefined };
-    },
-  },
-  {
-    name: 'invitedAt',
-    label: 'Invited',
-    sort: 'invitedAt',
-    as: 'time',
-    cell: ({ invitedAt }) => timeCell(invitedAt),
-  },
-  {
-    name: 'invitedBy',
-    label: 'By',
-    cell: ({ invitedBy, inviterName }) => personCell(invitedBy, inviterName, 'somebody who is gone'),
-  },
-  {
-    name: 'usedBy',
-    label: 'Used by',
-    cell: ({ usedBy, userName }) => personCell(usedBy, userName, '–'),
-  },
-];
-
-const LISTING: Omit<ListingFacts<ListedInvitation>, 'columns'> = {
+const FACTS: Omit<ListingFacts<ListedInvitation>, 'columns'> = {
   path: '/admin/invitations',
   called: { one: 'invitation', many: 'invitations' },
   fields: [
@@ -87,19 +55,18 @@ export class InvitationsController {
   @Get()
   @Roles('admin', 'viewer')
   async list(@Query() query: unknown, @CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
-    const read = readPageQuery(invitationsQuery, query);
-    const result = await readForPage(LISTING.path, read, () => this.invitations.page(read.query));
-    if ('redirect' in result) {
-      response.redirect(303, result.redirect);
-      return;
-    }
-    response.render('admin/invitations', {
-      title: 'Invitations',
-      ...frameOf('invitations', user),
-      address: this.config.baseUrl,
-      meaning: MEANINGS[this.config.signUp],
-      listing: listingPage({ ...LISTING, columns: columnsFor(user) }, read, result.page, result.refusal),
-    });
+    await showListing(
+      response,
+      'admin/invitations',
+      { query, schema: invitationsQuery, read: (asked) => this.invitations.page(asked) },
+      () => ({
+        title: 'Invitations',
+        ...frameOf('invitations', user),
+        address: this.config.baseUrl,
+        meaning: MEANINGS[this.config.signUp],
+        facts: { ...FACTS, columns: invitationColumns(user) },
+      }),
+    );
   }
 
   @Post()
@@ -124,20 +91,4 @@ export class InvitationsController {
     await this.invitations.withdraw(invitationId, { id: user.id, client: clientOf(request) });
     response.redirect(303, '/admin/invitations');
   }
-}
-
-function stateOf({ usedAt, withdrawnAt }: ListedInvitation): 'open' | 'used' | 'withdrawn' {
-  if (usedAt) return 'used';
-  return withdrawnAt ? 'withdrawn' : 'open';
-}
-
-function timeCell(at: Date): Cell {
-  const { text, iso } = moment(at);
-  return { text, time: iso };
-}
-
-function personCell(id: string | null, name: string | null, otherwise: string): Cell {
-  return id === null
-    ? { text: otherwise, isSoft: true }
-    : { text: name ?? 'without a name', href: `/admin/users/${id}` };
 }

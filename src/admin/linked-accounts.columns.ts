@@ -1,5 +1,5 @@
 import type { NamedProvider } from '../account/provider-names.js';
-import { moment } from '../account/wording.js';
+import { emailCell, timeCell } from './cells.js';
 import type { Column } from './columns.js';
 import type { ListedAccount } from './linked-accounts.listing.js';
 
@@ -18,11 +18,7 @@ export const linkedAccountColumns = (nameOf: (provider: string) => NamedProvider
     name: 'email',
     label: 'Email',
     sort: 'email',
-    cell: ({ email, emailVerified }) => ({
-      text: email ?? 'not known',
-      isSoft: email === null,
-      note: email === null || emailVerified ? undefined : 'not verified',
-    }),
+    cell: emailCell,
   },
   { name: 'emailVerified' },
   {
@@ -47,14 +43,14 @@ export const linkedAccountColumns = (nameOf: (provider: string) => NamedProvider
     label: 'Linked',
     sort: 'linkedAt',
     as: 'time',
-    cell: ({ linkedAt }) => ({ text: moment(linkedAt).text, time: moment(linkedAt).iso }),
+    cell: ({ linkedAt }) => timeCell(linkedAt),
   },
   {
     name: 'lastUsedAt',
     label: 'Last used',
     sort: 'lastUsedAt',
     as: 'time',
-    cell: ({ lastUsedAt }) => ({ text: moment(lastUsedAt).text, time: moment(lastUsedAt).iso }),
+    cell: ({ lastUsedAt }) => timeCell(lastUsedAt),
   },
   { name: 'id' },
   { name: 'userId' },

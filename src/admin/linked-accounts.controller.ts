@@ -4,14 +4,14 @@ import { z } from 'zod';
 import { CurrentUser, Roles } from '../access/access.decorators.js';
 import { clientOf } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
-import { ProviderNames } from '../account/provider-names.js';
+import { type NamedProvider, ProviderNames } from '../account/provider-names.js';
 import { counted } from '../text/numbers.js';
 import { BulkUnlink, type PlannedUnlink } from './bulk-unlink.js';
 import { frameOf } from './frame.js';
 import { linkedAccountColumns } from './linked-accounts.columns.js';
 import { linkedAccountsQuery, type ListedAccount } from './linked-accounts.listing.js';
 import { LinkedAccounts } from './linked-accounts.service.js';
-import { addressOf, type ListingFacts, listingPage, readForPage, readPageQuery } from './listing-page.js';
+import { addressOf, type ListingFacts, readPageQuery, showListing } from './listing-page.js';
 
 const PATH = '/admin/accounts';
 
@@ -46,54 +46,17 @@ export class LinkedAccountsController {
     @CurrentUser() user: SignedInUser,
     @Res() response: Response,
   ): Promise<void> {
-    const read = readPageQuery(linkedAccountsQuery, query);
-    const [result, providers] = await Promise.all([
-      readForPage(PATH, read, () => this.accounts.page(read.query)),
-      this.accounts.providers(),
-    ]);
-    if ('redirect' in result) {
-      response.redirect(303, result.redirect);
-      return;
-    }
-    const facts: ListingFacts<ListedAccount> = {
-      path: PATH,
-      called: { one: 'linked account', many: 'linked accounts' },
-      fields: [
-        { name: 'q', label: 'Name, email or subject', kind: 'search' },
-        {
-          name: 'provider',
-          label: 'Provider',
-          kind: 'choice',
-          options: providers.map(({ id, label }) => ({ value: id, label })),
-        },
-        {
-          name: 'health',
-          label: 'Health',
-          kind: 'choice',
-          options: [
-            { value: 'connected', label: 'connected' },
-            { value: 'needs_reconnect', label: 'needs reconnect' },
-          ],
-        },
-        { name: 'linkedAfter', label: 'Linked from', kind: 'day' },
-        { name: 'linkedBefore', label: 'Linked before', kind: 'day' },
-      ],
-      orders: ORDERS,
-      columns: linkedAccountColumns((id) => this.names.of(id)),
-      none: 'Nobody has linked an account yet. The first one comes with the first sign-in.',
-      csvPath: '/api/admin/accounts.csv',
-      chosenFor:
-        user.role === 'admin'
-          ? { form: 'chosen', idOf: ({ id }) => id, nameOf: ({ name, email, subject }) => name ?? email ?? subject }
-          : undefined,
-    };
-    response.render('admin/accounts', {
-      title: 'Linked accounts',
-      ...frameOf('accounts', user),
-      listing: listingPage(facts, read, result.page, result.refusal),
-      from: addressOf('', read.given).slice(1),
-      outcome: outcomeText(query),
-    });
+    await showListing(
+      response,
+      'admin/accounts',
+      { query, schema: linkedAccountsQuery, read: (asked) => this.accounts.page(asked) },
+      async () => ({
+        title: 'Linked accounts',
+        ...frameOf('accounts', user),
+        outcome: outcomeText(query),
+        facts: factsFor(user, await this.accounts.providers(), (id) => this.names.of(id)),
+      }),
+    );
   }
 
   /** The dry run: what would become of each, and the button that does it. */
@@ -142,6 +105,45 @@ export class LinkedAccountsController {
       isGone: outcome === 'not_found',
     };
   }
+}
+
+function factsFor(
+  { role }: SignedInUser,
+  providers: readonly NamedProvider[],
+  nameOf: (provider: string) => NamedProvider,
+): ListingFacts<ListedAccount> {
+  return {
+    path: PATH,
+    called: { one: 'linked account', many: 'linked accounts' },
+    fields: [
+      { name: 'q', label: 'Name, email or subject', kind: 'search' },
+      {
+        name: 'provider',
+        label: 'Provider',
+        kind: 'choice',
+        options: providers.map(({ id, label }) => ({ value: id, label })),
+      },
+      {
+        name: 'health',
+        label: 'Health',
+        kind: 'choice',
+        options: [
+          { value: 'connected', label: 'connected' },
+          { value: 'needs_reconnect', label: 'needs reconnect' },
+        ],
+      },
+      { name: 'linkedAfter', label: 'Linked from', kind: 'day' },
+      { name: 'linkedBefore', label: 'Linked before', kind: 'day' },
+    ],
+    orders: ORDERS,
+    columns: linkedAccountColumns(nameOf),
+    none: 'Nobody has linked an account yet. The first one comes with the first sign-in.',
+    csvPath: '/api/admin/accounts.csv',
+    chosenFor:
+      role === 'admin'
+        ? { form: 'chosen', idOf: ({ id }) => id, nameOf: ({ name, email, subject }) => name ?? email ?? subject }
+        : undefined,
+  };
 }
 
 /** The listing as it was, with what became of the choice. @param from the query of its address */

@@ -1,4 +1,5 @@
-import { type z } from 'zod';
+import type { Response } from 'express';
+import type { z } from 'zod';
 import { ValidationFailedError } from '../api/validation-failed.error.js';
 import { counted, inFull } from '../text/numbers.js';
 import type { Cell, Column } from './columns.js';
@@ -32,7 +33,7 @@ export interface ListingFacts<Item> {
 }
 
 /** The fields of a page's address as far as they make sense. Pages ignore what they do not know, and say what they left out. */
-export interface PageQuery<Query> {
+interface PageQuery<Query> {
   readonly query: Query;
   /** The fields that make sense, as they were written. */
   readonly given: Readonly<Record<string, string>>;
@@ -59,31 +60,56 @@ export function addressOf(path: string, fields: Readonly<Record<string, string |
   return query === '' ? path : `${path}?${query}`;
 }
 
+/** One page of a listing: what is asked for, and who answers. */
+interface ListingRequest<Schema extends z.ZodObject, Item> {
+  readonly query: unknown;
+  readonly schema: Schema;
+  readonly read: (query: z.infer<Schema>) => Promise<Counted<Item>>;
+}
+
+type Counted<Item> = Page<Item> & { readonly total: Total };
+
+/** What a page shows beside its listing, and what the listing is made of. */
+type Surroundings<Item> = { readonly facts: ListingFacts<Item> } & Readonly<Record<string, unknown>>;
+
 /**
- * Reads for a page. A cursor that is none leads to the beginning; any other refusal is said above an empty table.
+ * Answers with one page of a listing. A cursor that is none leads to the beginning; any other refusal is said above an
+ * empty table.
  *
- * @returns where to go instead, or what there is
+ * @param surround runs beside the reading
  */
-export async function readForPage<Item>(
-  path: string,
-  { given }: Pick<PageQuery<unknown>, 'given'>,
-  read: () => Promise<Page<Item> & { total: Total }>,
-): Promise<{ redirect: string } | { page: (Page<Item> & { total: Total }) | undefined; refusal: string | undefined }> {
+export async function showListing<Schema extends z.ZodObject, Item>(
+  response: Response,
+  view: string,
+  { query, schema, read }: ListingRequest<Schema, Item>,
+  surround: () => Surroundings<Item> | Promise<Surroundings<Item>>,
+): Promise<void> {
+  const asked = readPageQuery(schema, query);
+  const [{ page, refusal }, { facts, ...model }] = await Promise.all([
+    readOrRefuse(() => read(asked.query)),
+    surround(),
+  ]);
+  if (refusal?.path === 'cursor') {
+    response.redirect(303, addressOf(facts.path, { ...asked.given, cursor: undefined }));
+    return;
+  }
+  response.render(view, { ...model, listing: listingPage(facts, asked, page, refusal?.message) });
+}
+
+async function readOrRefuse<Item>(read: () => Promise<Counted<Item>>) {
   try {
     return { page: await read(), refusal: undefined };
   } catch (error) {
     if (!(error instanceof ValidationFailedError)) throw error;
-    const [first] = error.errors;
-    if (first?.path === 'cursor') return { redirect: addressOf(path, { ...given, cursor: undefined }) };
-    return { page: undefined, refusal: first?.message };
+    return { page: undefined, refusal: error.errors[0] };
   }
 }
 
 /** The model of the partial `listing`. */
-export function listingPage<Item>(
+function listingPage<Item>(
   facts: ListingFacts<Item>,
   { given, leftOut }: Pick<PageQuery<unknown>, 'given' | 'leftOut'>,
-  page: (Page<Item> & { total: Total }) | undefined,
+  page: Counted<Item> | undefined,
   refusal: string | undefined,
 ) {
   const { path, called, fields, orders, none, csvPath, chosenFor } = facts;
@@ -96,6 +122,7 @@ export function listingPage<Item>(
   const items = page?.items ?? [];
   return {
     path,
+    query: addressOf('', given).slice(1),
     form: chosenFor?.form,
     fields: fields.map((field) => ({
       name: field.name,
@@ -172,7 +199,7 @@ function noticeOf(leftOut: readonly string[], fields: readonly FilterField[]): s
   return `Left out, because it makes no sense here: ${names.join(', ')}.`;
 }
 
-export function totalText({ value, exact }: Total, { one, many }: ListingFacts<unknown>['called']): string {
+function totalText({ value, exact }: Total, { one, many }: ListingFacts<unknown>['called']): string {
   if (exact) return counted(value, one, many);
   // Two figures are as much as an estimate knows.
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(value)) - 1);

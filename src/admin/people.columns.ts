@@ -1,4 +1,4 @@
-import { moment } from '../account/wording.js';
+import { emailCell, softCell, timeCell } from './cells.js';
 import type { Column } from './columns.js';
 import type { ListedPerson } from './people.listing.js';
 
@@ -22,11 +22,7 @@ export const PEOPLE_COLUMNS: readonly Column<ListedPerson>[] = [
     name: 'email',
     label: 'Email',
     sort: 'email',
-    cell: ({ email, emailVerified }) => ({
-      text: email ?? 'not known',
-      isSoft: email === null,
-      note: email === null || emailVerified ? undefined : 'not verified',
-    }),
+    cell: emailCell,
   },
   { name: 'emailVerified' },
   {
@@ -44,17 +40,14 @@ export const PEOPLE_COLUMNS: readonly Column<ListedPerson>[] = [
     label: 'Here since',
     sort: 'createdAt',
     as: 'time',
-    cell: ({ createdAt }) => ({ text: moment(createdAt).text, time: moment(createdAt).iso }),
+    cell: ({ createdAt }) => timeCell(createdAt),
   },
   {
     name: 'lastSignedInAt',
     label: 'Last sign-in',
     sort: 'lastSignedInAt',
     as: 'time',
-    cell: ({ lastSignedInAt }) =>
-      lastSignedInAt === null
-        ? { text: 'never', isSoft: true }
-        : { text: moment(lastSignedInAt).text, time: moment(lastSignedInAt).iso },
+    cell: ({ lastSignedInAt }) => (lastSignedInAt === null ? softCell('never') : timeCell(lastSignedInAt)),
   },
   { name: 'blockedAt', as: 'time' },
   { name: 'blockReason' },

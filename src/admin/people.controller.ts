@@ -6,7 +6,7 @@ import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { id } from '../api/schemas.js';
 import { readForm } from './admin.forms.js';
 import { frameOf } from './frame.js';
-import { type ListingFacts, listingPage, readForPage, readPageQuery } from './listing-page.js';
+import { type ListingFacts, showListing } from './listing-page.js';
 import { PEOPLE_COLUMNS } from './people.columns.js';
 import { type ListedPerson, peopleQuery } from './people.listing.js';
 import { PeopleReader } from './people.reader.js';
@@ -14,7 +14,7 @@ import { blockForm, roleForm } from './people.schemas.js';
 import { type PersonChange, PeopleService } from './people.service.js';
 import { PersonPage } from './person-page.js';
 
-const LISTING: ListingFacts<ListedPerson> = {
+const FACTS: ListingFacts<ListedPerson> = {
   path: '/admin/users',
   called: { one: 'person', many: 'people' },
   fields: [
@@ -65,17 +65,12 @@ export class PeopleController {
   @Get('users')
   @Roles('admin', 'viewer')
   async list(@Query() query: unknown, @CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
-    const read = readPageQuery(peopleQuery, query);
-    const result = await readForPage(LISTING.path, read, () => this.reader.page(read.query));
-    if ('redirect' in result) {
-      response.redirect(303, result.redirect);
-      return;
-    }
-    response.render('admin/users', {
-      title: 'People',
-      ...frameOf('users', user),
-      listing: listingPage(LISTING, read, result.page, result.refusal),
-    });
+    await showListing(
+      response,
+      'admin/users',
+      { query, schema: peopleQuery, read: (asked) => this.reader.page(asked) },
+      () => ({ title: 'People', ...frameOf('users', user), facts: FACTS }),
+    );
   }
 
   @Get('users/:id')
