@@ -277,6 +277,26 @@ describe('npm run cli -- doctor', () => {
       }
     });
 
+    it('and says which extensions the first start would fail at', async () => {
+      const name = `bare_${randomBytes(4).toString('hex')}`;
+      await database.query(`CREATE ROLE ${name} LOGIN PASSWORD 'weak'`);
+      await database.query(`CREATE DATABASE ${name} TEMPLATE template0`);
+      const address = new URL(databaseAs(name, 'weak'));
+      address.pathname = `/${name}`;
+      try {
+        const { code, findings } = await found({ ...sound(), DATABASE_URL: address.href });
+        expect(code).toBe(1);
+        expect(findings).toEqual(
+          matching(
+            /^problem The role may not install btree_gin and pg_trgm, .* → .*: CREATE EXTENSION btree_gin; CREATE EXTENSION pg_trgm$/,
+          ),
+        );
+      } finally {
+        await database.query(`DROP DATABASE ${name} WITH (FORCE)`);
+        await database.query(`DROP ROLE ${name}`);
+      }
+    });
+
     it('and says what the role may not do', async () => {
       const role = `weak_${randomBytes(4).toString('hex')}`;
       await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'weak'`);

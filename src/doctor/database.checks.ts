@@ -7,7 +7,10 @@ import type { Check } from './examine.js';
 import { type Area, type Finding, ok, problem, warning } from './finding.js';
 import { keyUseFindings, revocationFindings } from './stored.checks.js';
 
-/** The oldest whose SQL has all that the house says: `gen_random_uuid()`, and `pg_trgm` that its owner may install. */
+/** What the search of people is made of. */
+const EXTENSIONS = ['btree_gin', 'pg_trgm'];
+
+/** The oldest whose SQL has all that the house says: `gen_random_uuid()`, and extensions that its owner may install. */
 const LEAST_VERSION = 13;
 /** The oldest that PostgreSQL mends, as of November 2026. */
 const LEAST_MENDED_VERSION = 15;
@@ -204,11 +207,14 @@ async function schemaFindings(client: PoolClient): Promise<Finding[]> {
     );
   }
   if (pending.length === 0) return [...found, ok('database', 'Its schema is up to date.')];
-  const { rows } = await client.query<{ schema: boolean; extension: boolean; available: boolean; installed: boolean }>(`
+  const { rows } = await client.query<{ schema: boolean; extension: boolean; absent: string[]; missing: string[] }>(
+    `
     SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS schema,
            has_database_privilege(current_database(), 'CREATE') AS extension,
-           EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm') AS available,
-           EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') AS installed`);
+           ARRAY (SELECT unnest($1::text[]) EXCEPT SELECT name::text FROM pg_available_extensions ORDER BY 1) AS absent,
+           ARRAY (SELECT unnest($1::text[]) EXCEPT SELECT extname::text FROM pg_extension ORDER BY 1) AS missing`,
+    [EXTENSIONS],
+  );
   const [may] = rows;
   const what = `${counted(pending.length, 'migration')} of this version ${pending.length === 1 ? 'is' : 'are'} not applied yet: ${pending.join(', ')}.`;
   if (!may?.schema) {
@@ -222,20 +228,20 @@ async function schemaFindings(client: PoolClient): Promise<Finding[]> {
   } else {
     found.push(warning('database', what, 'The next start applies them, or: npm run cli -- migrate'));
   }
-  if (may && !may.installed && !may.available) {
+  if (may && may.absent.length > 0) {
     found.push(
       problem(
         'database',
-        'The extension pg_trgm, by which people are searched, is not on the server.',
+        `${may.absent.join(' and ')}, by which people are searched, ${may.absent.length === 1 ? 'is' : 'are'} not on the server.`,
         'Install the package of PostgreSQL’s additional modules (contrib) on the server.',
       ),
     );
-  } else if (may && !may.installed && !may.extension) {
+  } else if (may && may.missing.length > 0 && !may.extension) {
     found.push(
       problem(
         'database',
-        'The extension pg_trgm, by which people are searched, is not installed, and the role may not install it.',
-        'As the owner of the database: CREATE EXTENSION pg_trgm',
+        `The role may not install ${may.missing.join(' and ')}, by which people are searched.`,
+        `As the owner of the database: ${may.missing.map((name) => `CREATE EXTENSION ${name}`).join('; ')}`,
       ),
     );
   }

@@ -9,8 +9,9 @@ export class LinkedAccountsListing1764300000000 implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
-      -- Trusted since Postgres 13: whoever may create something in this database may create it.
+      -- Trusted since Postgres 13: whoever may create something in this database may create them.
       CREATE EXTENSION IF NOT EXISTS pg_trgm;
+      CREATE EXTENSION IF NOT EXISTS btree_gin;
 
       CREATE INDEX oauth_accounts_linked_at ON oauth_accounts (linked_at, id);
       CREATE INDEX oauth_accounts_last_used_at ON oauth_accounts (last_used_at, id);
@@ -25,6 +26,7 @@ export class LinkedAccountsListing1764300000000 implements MigrationInterface {
       CREATE INDEX oauth_accounts_broken ON oauth_accounts (linked_at, id) WHERE health = 'needs_reconnect';
 
       CREATE INDEX oauth_accounts_search ON oauth_accounts USING gin (
+        provider,
         lower((coalesce(name, '') || E'\\n' || coalesce(email, '') || E'\\n' || subject) COLLATE "default") gin_trgm_ops
       );
     `);
