@@ -27,7 +27,7 @@ import { makeDataFolder, startProcess } from '../test/support/process.js';
 import { ms, percentile, timed } from './samples.js';
 
 const SIZES = (process.env.SIZES ?? '10000,100000,1000000,10000000').split(',').map(Number);
-const ROUNDS = 60;
+const ROUNDS = 200;
 const WARM_UP = 5;
 const LIMIT = 50;
 /** Against plain SQL, and against the smallest size. */

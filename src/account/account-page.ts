@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { deviceOf } from '../access/device.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { AuditTrail, type PersonalEntry } from '../audit/audit-trail.js';
 import { PendingLinks } from '../auth/pending-links.service.js';
 import type { OAuthAccount } from '../oauth-accounts/oauth-account.entity.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
-import { type ListedSession, SessionsService } from '../sessions/sessions.service.js';
+import { SessionsService } from '../sessions/sessions.service.js';
 import { confirmationOf } from './account.forms.js';
+import { accountLine, sessionLine } from './lines.js';
 import { ProviderNames } from './provider-names.js';
-import { initials, moment, plainScopes, sentenceOf, WHY_RECONNECT } from './wording.js';
+import { initials, moment, sentenceOf, WHY_RECONNECT } from './wording.js';
 
 const EVENT_LIMIT = 20;
 
@@ -35,13 +35,15 @@ export class AccountPage {
     return {
       user: this.#profile(user, accounts),
       waiting,
-      accounts: accounts.map((account) => this.#account(account)),
+      accounts: accounts.map((account) => accountLine(account, this.providers.of(account.provider), WHY_RECONNECT)),
       single: accounts.length === 1,
       connect: this.providers.all().map((provider) => ({
         ...provider,
         another: accounts.some((account) => account.provider === provider.id),
       })),
-      sessions: sessions.map((listed) => this.#session(listed, session.id)),
+      sessions: sessions.map((listed) =>
+        sessionLine(listed, this.providers.ofSession(listed), listed.id === session.id),
+      ),
       others: sessions.length > 1,
       events: entries.map((entry) => this.#event(entry)),
       confirmation: { what, expected },
@@ -64,43 +66,6 @@ export class AccountPage {
       emailFrom: email === null ? undefined : source((account) => account.email === email),
       role,
       since: moment(createdAt),
-    };
-  }
-
-  #account(account: OAuthAccount) {
-    const { id, email, emailVerified, name, subject, scopes, health, healthReason, healthSince } = account;
-    const provider = this.providers.of(account.provider);
-    return {
-      id,
-      provider,
-      // Something by which two accounts at one provider are told apart.
-      called: email ?? name ?? subject,
-      email,
-      emailVerified,
-      name,
-      subject,
-      scopes: plainScopes(scopes),
-      broken:
-        health === 'connected'
-          ? undefined
-          : {
-              reason: WHY_RECONNECT[healthReason ?? 'grant_rejected'](provider.label),
-              since: moment(healthSince),
-            },
-      linkedAt: moment(account.linkedAt),
-      lastUsedAt: moment(account.lastUsedAt),
-    };
-  }
-
-  #session({ id, provider, ip, userAgent, signedInAt, lastSeenAt }: ListedSession, currentId: string) {
-    return {
-      id,
-      device: deviceOf(userAgent) ?? 'an unknown browser',
-      provider: provider === null ? undefined : this.providers.of(provider),
-      ip,
-      signedInAt: moment(signedInAt),
-      lastSeenAt: moment(lastSeenAt),
-      current: id === currentId,
     };
   }
 

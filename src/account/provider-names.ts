@@ -21,6 +21,11 @@ export class ProviderNames {
     return { id, label, mark: provider.mark, configured: true };
   }
 
+  /** By which a session was begun; undefined where that account is gone. */
+  ofSession({ provider }: { provider: string | null }): NamedProvider | undefined {
+    return provider === null ? undefined : this.of(provider);
+  }
+
   /** All that are configured, in the order of the sign-in page. */
   all(): NamedProvider[] {
     return this.registry.list().map(({ id }) => this.of(id));

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { deviceOf } from '../access/device.js';
 import type { SignedIn } from '../access/signed-in.js';
+import { accountLine, sessionLine } from '../account/lines.js';
 import { ProviderNames } from '../account/provider-names.js';
-import { initials, moment, plainScopes, sentenceOf } from '../account/wording.js';
+import { initials, moment, sentenceOf } from '../account/wording.js';
 import { AuditTrail, type PersonalEntry } from '../audit/audit-trail.js';
 import { calledOf } from './people.columns.js';
 import { PeopleReader } from './people.reader.js';
@@ -70,9 +70,9 @@ export class PersonPage {
     return {
       person: { ...profile(person), isSelf },
       roles: ROLES.map((role) => ({ ...role, selected: role.value === person.role })),
-      accounts: person.accounts.map((account) => this.#account(account)),
+      accounts: person.accounts.map((account) => accountLine(account, this.providers.of(account.provider), WHY_BROKEN)),
       single: person.accounts.length === 1,
-      sessions: person.sessions.map((listed) => this.#session(listed)),
+      sessions: person.sessions.map((listed) => sessionLine(listed, this.providers.ofSession(listed), listed.current)),
       attempts: attempts.map((attempt) => this.#attempt(attempt)),
       entries: entries.map((entry) =>
         this.#entry(
@@ -85,38 +85,6 @@ export class PersonPage {
         by: `/admin/audit?${new URLSearchParams({ actorId: person.id }).toString()}`,
         about: `/admin/audit?${new URLSearchParams({ target: `user:${person.id}` }).toString()}`,
       },
-    };
-  }
-
-  #account(account: PersonInFull['accounts'][number]) {
-    const { id, email, emailVerified, name, subject, scopes, health, healthReason, healthSince } = account;
-    const provider = this.providers.of(account.provider);
-    return {
-      id,
-      provider,
-      called: email ?? name ?? subject,
-      email,
-      emailVerified,
-      name,
-      subject,
-      scopes: plainScopes(scopes),
-      broken:
-        health === 'connected'
-          ? undefined
-          : { reason: WHY_BROKEN[healthReason ?? 'grant_rejected'](provider.label), since: moment(healthSince) },
-      linkedAt: moment(account.linkedAt),
-      lastUsedAt: moment(account.lastUsedAt),
-    };
-  }
-
-  #session({ provider, ip, userAgent, signedInAt, lastSeenAt, current }: PersonInFull['sessions'][number]) {
-    return {
-      device: deviceOf(userAgent) ?? 'an unknown browser',
-      provider: provider === null ? undefined : this.providers.of(provider),
-      ip,
-      signedInAt: moment(signedInAt),
-      lastSeenAt: moment(lastSeenAt),
-      current,
     };
   }
 
