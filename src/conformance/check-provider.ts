@@ -2,7 +2,7 @@
  * conformance: whether a provider does what its documentation says, and bears what providers do on a bad day.
  *
  *   fixture, fixtures      what one provider documents, as data: `fixtures/<id>.json`
- *   documented-provider    one provider that answers what its fixture says and nothing else
+ *   documented-provider    one provider that answers what its fixture says and nothing else   (request-comparison, messages)
  *   fake-provider          the server behind every address that the application calls while it is checked
  *   application, browser   the whole of Gatehouse, and the people who come to it
  *   *.checks, checks       what must be true, by theme; one suite for every provider

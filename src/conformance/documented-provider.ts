@@ -1,39 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Fixture, FixtureCall } from './fixture.js';
 import {
-  basicCredentials,
-  faultOfGeneratedSecret,
-  httpCredentials,
-  type RegisteredClient,
-  secretProof,
-} from './registered-client.js';
+  type Answer,
+  documentedAnswer,
+  header,
+  json,
+  type Received,
+  type RequestKind,
+  type Strings,
+  stringsIn,
+} from './messages.js';
+import { basicCredentials, httpCredentials, type RegisteredClient, secretProof } from './registered-client.js';
+import { RequestComparison } from './request-comparison.js';
 import type { Scenario } from './scenario.js';
 import type { SigningKeys } from './signing-keys.js';
 
-/** A request as it came in. */
-export interface Received {
-  readonly method: string;
-  /** Without its query: `https://api.example.com/me`. */
-  readonly address: string;
-  /** With it. */
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: string;
-  /** What it was taken for. */
-  kind: RequestKind;
-}
-
-export type RequestKind =
-  'discovery' | 'keys' | 'exchange' | 'refresh' | 'call' | 'revocation' | 'api' | 'undocumented';
-
-export interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly type?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-type Strings = Readonly<Record<string, string>>;
 type Json = Record<string, unknown>;
 
 const LIFETIME_IN_SECONDS = 3600;
@@ -69,10 +50,10 @@ export class DocumentedProvider {
   api: { readonly address: string; refusals: number } | undefined;
   /** Its userinfo, where no sign-in asks it; it says what the id_token does. */
   userinfo: string | undefined;
-  readonly complaints: string[] = [];
   /** What must never be found in an address or a log: the client secret, tokens, code verifiers. */
   readonly secrets = new Set<string>();
 
+  readonly #requests: RequestComparison;
   readonly #grants = new Map<string, Grant>();
   #accessToken = '';
   #refreshToken: string | undefined;
@@ -87,6 +68,11 @@ export class DocumentedProvider {
   ) {
     this.scenario = usual;
     this.secrets.add(client.secret);
+    this.#requests = new RequestComparison(fixture, client, this.secrets);
+  }
+
+  get complaints(): string[] {
+    return this.#requests.complaints;
   }
 
   /** What a person says at the consent page that the address leads to. @returns the parameters of the callback */
@@ -143,7 +129,7 @@ export class DocumentedProvider {
       return as(request, 'discovery', json(this.#description()));
     }
     if (place === this.tokenAddress || place === this.refreshAddress) {
-      const fields = this.#fieldsOf(request, this.fixture.token.format);
+      const fields = this.#requests.fieldsOf(request, this.fixture.token.format);
       if (place === this.refreshAddress && this.#isRefresh(fields)) {
         return as(request, 'refresh', await this.#refresh(request, fields));
       }
@@ -209,7 +195,13 @@ export class DocumentedProvider {
     if (grant.challenge !== null && challengeOf(fields.code_verifier ?? '') !== grant.challenge) {
       this.complaints.push('the token request has a code_verifier that does not fit the code_challenge');
     }
-    const good = await this.#check('the token request', request, fields, expected, token.headers);
+    const good = await this.#requests.compareTokenRequest(
+      'the token request',
+      request,
+      fields,
+      expected,
+      this.#filledAll(token.headers),
+    );
     if (!good) return json({ error: 'invalid_request' }, 400);
     const answer = { ...this.scenario.token };
     if (this.scenario.claims && !('id_token' in answer)) answer.id_token = await this.#idToken(grant.nonce);
@@ -224,7 +216,13 @@ export class DocumentedProvider {
       refresh_token: this.#refreshToken ?? '',
       ...this.#filledAll(refresh?.parameters ?? {}),
     };
-    const good = await this.#check('the refresh request', request, fields, expected, token.headers);
+    const good = await this.#requests.compareTokenRequest(
+      'the refresh request',
+      request,
+      fields,
+      expected,
+      this.#filledAll(token.headers),
+    );
     if (!good) return json({ error: 'invalid_request' }, 400);
     const answer = { ...refresh?.answer };
     this.#remember(answer);
@@ -235,16 +233,16 @@ export class DocumentedProvider {
     const { revocation, token } = this.fixture;
     if (!revocation) return json({}, 404);
     const isJson = Object.entries(revocation.headers).some(([name, value]) => name.toLowerCase() === 'content-type' && value.includes('json')); // prettier-ignore
-    const fields = this.#fieldsOf(request, isJson || (token.format === 'json' && request.body.startsWith('{')) ? 'json' : 'form'); // prettier-ignore
+    const fields = this.#requests.fieldsOf(request, isJson || (token.format === 'json' && request.body.startsWith('{')) ? 'json' : 'form'); // prettier-ignore
     const expected = this.#filledAll(revocation.parameters);
     const what = 'the revocation';
-    let good = await this.#compare(what, this.#withoutStandardFields(fields, expected), expected);
-    good = this.#compareHeaders(what, request, revocation.headers) && good;
-    good = this.#compareQuery(what, request, revocation.query, revocation.request) && good;
+    let good = await this.#requests.compare(what, this.#requests.withoutStandardFields(fields, expected), expected);
+    good = this.#requests.compareHeaders(what, request, this.#filledAll(revocation.headers)) && good;
+    good = this.#requests.compareQuery(what, request, this.#queryOf(revocation.request, revocation.query)) && good;
     const given = header(request, 'authorization');
     const documented = Object.keys(revocation.headers).some((name) => name.toLowerCase() === 'authorization');
     if (!documented && given !== undefined && given !== `Basic ${basicCredentials(this.client)}`) {
-      good = this.#complain(`${what} has an Authorization header that is not documented`);
+      good = this.#requests.complain(`${what} has an Authorization header that is not documented`);
     }
     if (!good) return json({ error: 'invalid_request' }, 400);
     return documentedAnswer(revocation);
@@ -253,15 +251,17 @@ export class DocumentedProvider {
   #call(request: Received, key: string, call: FixtureCall): Answer {
     const what = `the call ${key}`;
     const query = this.#filledAll(call.query ?? {});
-    let good = this.#compareQuery(what, request, call.query ?? {}, key);
-    good = this.#compareHeaders(what, request, call.headers ?? {}) && good;
+    let good = this.#requests.compareQuery(what, request, this.#queryOf(key, call.query));
+    good = this.#requests.compareHeaders(what, request, this.#filledAll(call.headers ?? {})) && good;
     if (call.form)
-      good = this.#compareFields(what, this.#fieldsOf(request, 'form'), this.#filledAll(call.form)) && good;
+      good =
+        this.#requests.compareFields(what, this.#requests.fieldsOf(request, 'form'), this.#filledAll(call.form)) &&
+        good;
     const elsewhere = call.form !== undefined || Object.values(query).includes(this.#accessToken) || key.includes('{access_token}'); // prettier-ignore
     const given = header(request, 'authorization');
     const documented = Object.keys(call.headers ?? {}).some((name) => name.toLowerCase() === 'authorization');
     if (!documented && !(elsewhere && given === undefined) && given !== `${call.scheme} ${this.#accessToken}`) {
-      good = this.#complain(`${what} does not carry the access token as "${call.scheme} …" in Authorization`);
+      good = this.#requests.complain(`${what} does not carry the access token as "${call.scheme} …" in Authorization`);
     }
     if (!good) return json({ error: 'invalid_token' }, 401);
     return documentedAnswer({ ...call, answer: this.#filledDeep(call.answer) });
@@ -315,112 +315,10 @@ export class DocumentedProvider {
     }
   }
 
-  /** A request to the token endpoint: the client, the headers, and the fields, no more and no fewer. */
-  async #check(
-    what: string,
-    request: Received,
-    fields: Strings,
-    expected: Strings,
-    headers: Strings,
-  ): Promise<boolean> {
-    const { clientAuthentication } = this.fixture.token;
-    const idName = this.fixture.authorization.clientIdParameter;
-    const given = header(request, 'authorization');
-    let good = this.#compareHeaders(what, request, headers);
-    let { ...rest } = fields;
-    const mayRepeatId = clientAuthentication === 'client_secret_basic' ? {} : { [idName]: this.client.id };
-    if (clientAuthentication === 'client_secret_basic') {
-      if (given !== `Basic ${basicCredentials(this.client)}`) {
-        good = this.#complain(`${what} does not name the client by HTTP Basic, form-encoded (RFC 6749 §2.3.1)`);
-      }
-    } else {
-      if (given !== undefined) good = this.#complain(`${what} has an Authorization header`);
-      const { client_secret: secret, ...others } = rest;
-      rest = others;
-      if (clientAuthentication === 'client_secret_post') {
-        if (secret !== this.client.secret) good = this.#complain(`${what} does not carry the client secret as a field`);
-      } else {
-        const fault = await faultOfGeneratedSecret(secret ?? '', this.client, this.fixture);
-        this.secrets.add(secret ?? this.client.secret);
-        if (fault !== undefined) good = this.#complain(`${what} has an unusable generated client secret: ${fault}`);
-      }
-    }
-    return this.#compareFields(what, rest, { ...mayRepeatId, ...expected }) && good;
-  }
-
-  /** What RFC 7009 §2.1 has in every request, and a fixture need not repeat: the hint, and the client as usual. */
-  #withoutStandardFields(fields: Strings, expected: Strings): Strings {
-    const { clientIdParameter: idName } = this.fixture.authorization;
-    const namesClient = 'client_secret' in expected || idName in expected;
-    const isUsual = this.fixture.token.clientAuthentication !== 'client_secret_basic' && !namesClient;
-    const standard = {
-      ...('token_type_hint' in expected ? {} : { token_type_hint: fields.token_type_hint }),
-      ...(isUsual && fields[idName] === this.client.id ? { [idName]: this.client.id } : {}),
-      ...(isUsual && this.#isSecret(fields.client_secret) ? { client_secret: '' } : {}),
-    };
-    return Object.fromEntries(Object.entries(fields).filter(([name]) => !(name in standard)));
-  }
-
-  /** A generated one is looked at where it is documented. */
-  #isSecret(secret: string | undefined): boolean {
-    return secret === this.client.secret || (this.client.publicKey !== undefined && secret !== undefined);
-  }
-
-  /** The same, where the secret among the fields may be a generated one. */
-  async #compare(what: string, fields: Strings, expected: Strings): Promise<boolean> {
-    if (this.fixture.token.clientAuthentication !== 'generated_jwt' || !('client_secret' in expected)) {
-      return this.#compareFields(what, fields, expected);
-    }
-    const fault = await faultOfGeneratedSecret(fields.client_secret ?? '', this.client, this.fixture);
-    if (fault !== undefined) return this.#complain(`${what} has an unusable generated client secret: ${fault}`);
-    return this.#compareFields(what, fields, { ...expected, client_secret: fields.client_secret ?? '' });
-  }
-
-  #compareFields(what: string, fields: Strings, expected: Strings): boolean {
-    let good = true;
-    for (const [name, value] of Object.entries(expected)) {
-      if (fields[name] === undefined) good = this.#complain(`${what} lacks ${name}`);
-      else if (fields[name] !== value) good = this.#complain(`${what} has another ${name} than documented`);
-    }
-    for (const name of Object.keys(fields).filter((key) => !(key in expected))) {
-      good = this.#complain(`${what} has ${name}, which is not documented`);
-    }
-    return good;
-  }
-
-  #compareHeaders(what: string, request: Received, expected: Strings): boolean {
-    const wrong = Object.entries(this.#filledAll(expected)).filter(([name, value]) => {
-      const given = header(request, name.toLowerCase());
-      // A content type may say its charset.
-      return name.toLowerCase() === 'content-type' ? given?.split(';')[0] !== value : given !== value;
-    });
-    for (const [name] of wrong) this.#complain(`${what} does not have the documented header ${name}`);
-    return wrong.length === 0;
-  }
-
-  #compareQuery(what: string, request: Received, documented: Strings, key: string): boolean {
+  /** What is documented of a query, in the key and beside it. */
+  #queryOf(key: string, documented: Strings = {}): Strings {
     const inKey = Object.fromEntries(new URLSearchParams(key.split('?')[1] ?? ''));
-    const given = Object.fromEntries(new URL(request.url).searchParams);
-    return this.#compareFields(`the address of ${what}`, given, this.#filledAll({ ...inKey, ...documented }));
-  }
-
-  #fieldsOf({ headers, body, address }: Received, format: 'form' | 'json'): Record<string, string> {
-    const type = String(headers['content-type'] ?? '').split(';')[0];
-    const expected = format === 'json' ? 'application/json' : 'application/x-www-form-urlencoded';
-    if (body !== '' && type !== expected) this.complaints.push(`a body of ${type ?? ''} came to ${address}`);
-    if (format === 'json') {
-      const object = parsed(body);
-      return stringsIn(object);
-    }
-    const fields = new URLSearchParams(body);
-    const names = [...fields.keys()];
-    if (new Set(names).size !== names.length) this.complaints.push(`a field came twice to ${address}`);
-    return Object.fromEntries(fields);
-  }
-
-  #complain(complaint: string): false {
-    this.complaints.push(complaint);
-    return false;
+    return this.#filledAll({ ...inKey, ...documented });
   }
 
   #filledAll(values: Strings, more: Strings = {}): Record<string, string> {
@@ -455,29 +353,6 @@ function as(request: Received, kind: RequestKind, answer: Answer): Answer {
   return answer;
 }
 
-function json(value: unknown, status = 200): Answer {
-  return { status, body: JSON.stringify(value), type: 'application/json' };
-}
-
-/** What a fixture says of an answer: JSON, or text of another kind, or nothing. */
-export function documentedAnswer({
-  status,
-  answer,
-  text,
-}: {
-  status: number;
-  answer?: unknown;
-  text?: string;
-}): Answer {
-  if (text !== undefined) return { status, body: text, type: 'text/plain' };
-  return answer === undefined ? { status, body: '' } : json(answer, status);
-}
-
-function header({ headers }: Received, name: string): string | undefined {
-  const value = headers[name];
-  return typeof value === 'string' ? value : undefined;
-}
-
 function addressIn(key: string): string {
   return key.slice(key.indexOf(' ') + 1);
 }
@@ -491,17 +366,4 @@ function filled(text: string, values: Strings, encode = (value: string) => value
     const value = values[name];
     return value === undefined ? whole : encode(value);
   });
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}
-
-function stringsIn(value: unknown): Record<string, string> {
-  const entries = Object.entries((value ?? {}) as Json);
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
 }

@@ -1,5 +1,5 @@
 import type { Check } from './check.js';
-import { type Answer, documentedAnswer } from './documented-provider.js';
+import { type Answer, documentedAnswer } from './messages.js';
 import type { Fault } from './fake-provider.js';
 import { claim, Deviation, said, type Trial } from './trial.js';
 

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import type { buildConnector } from 'undici';
-import type { Answer, DocumentedProvider, Received } from './documented-provider.js';
+import type { DocumentedProvider } from './documented-provider.js';
+import type { Answer, Received } from './messages.js';
 
 /** In place of the documented answer: another one, or a connection that ends before it. */
 export type Fault = Answer | 'cut';

@@ -1,5 +1,6 @@
 import type { Check } from './check.js';
-import { CODE_MARK, type Received } from './documented-provider.js';
+import { CODE_MARK } from './documented-provider.js';
+import type { Received } from './messages.js';
 import { claim, type Trial } from './trial.js';
 
 /** More of them tell nothing new. */

@@ -5,7 +5,7 @@ import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.err
 import { TokenRefresher } from '../oauth-accounts/token-refresher.js';
 import type { Browser } from './browser.js';
 import type { Check } from './check.js';
-import { documentedAnswer, type Received } from './documented-provider.js';
+import { documentedAnswer, type Received } from './messages.js';
 import { type Scenario, scenarioOf } from './scenario.js';
 import { type Account, claim, Deviation, IncompleteFixture, type Trial } from './trial.js';
 
