@@ -45,10 +45,18 @@ interface Case {
   /** What the same rows need in SQL written for nothing else. */
   readonly where: string;
   readonly values?: readonly unknown[];
+  /** Why it may grow with the table; its ratio to plain SQL still counts. */
+  readonly growsBecause?: string;
 }
 
 const SEARCHED = `lower((coalesce(name, '') || E'\\n' || coalesce(email, '') || E'\\n' || subject) COLLATE "default")`;
-const search = (name: string, q: string): Case => ({ name: `search ${name}`, filters: { q }, where: `${SEARCHED} LIKE $1`, values: [`%${q}%`] }); // prettier-ignore
+const search = (name: string, q: string): Case => ({
+  name: `search ${name}`,
+  filters: { q },
+  where: `${SEARCHED} LIKE $1`,
+  values: [`%${q}%`],
+  growsBecause: 'a trigram index keeps a list of rows for every three letters, and the lists grow with the rows',
+});
 const ORDERS = ['-linkedAt', 'linkedAt', '-lastUsedAt', 'lastUsedAt', 'email', '-email'] as const;
 
 const CASES: readonly Case[] = [
@@ -152,7 +160,9 @@ async function measure(url: string, size: number, smallest: Map<string, number>)
       const plan = await recorder.plan();
       console.log(row(each.name, [ms(percentile(ours, 50)), ms(p95), ms(percentile(best, 95)), ratio.toFixed(2), growth.toFixed(2), ms(percentile(totals, 95)), plan])); // prettier-ignore
       if (ratio > HIGHEST_RATIO) complaints.push(`${size}, ${each.name}: ${ratio.toFixed(2)} times plain SQL`);
-      if (growth > HIGHEST_RATIO)
+      if (growth > HIGHEST_RATIO && each.growsBecause !== undefined)
+        console.log(`${''.padEnd(36)}grows: ${each.growsBecause}`);
+      else if (growth > HIGHEST_RATIO)
         complaints.push(`${size}, ${each.name}: ${growth.toFixed(2)} times the smallest size`);
     }
   } finally {

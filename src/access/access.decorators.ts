@@ -1,5 +1,6 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { Request } from 'express';
+import { type Actor, clientOf } from './client.js';
 import type { Role, SignedIn, SignedInUser } from './signed-in.js';
 
 /** Who may call a route. A route that says nothing is for signed-in people. */
@@ -34,4 +35,10 @@ export const CurrentUser = createParamDecorator((_: unknown, context: ExecutionC
 /** The signed-in person together with the session of this browser. */
 export const CurrentSession = createParamDecorator((_: unknown, context: ExecutionContext): SignedIn | undefined => {
   return context.switchToHttp().getRequest<Request>().signedIn;
+});
+
+/** The signed-in person as whoever does something, for the audit trail. */
+export const CurrentActor = createParamDecorator((_: unknown, context: ExecutionContext): Actor | undefined => {
+  const request = context.switchToHttp().getRequest<Request>();
+  return request.signedIn && { id: request.signedIn.user.id, client: clientOf(request) };
 });

@@ -9,6 +9,13 @@ export interface Client {
   readonly reference: string;
 }
 
+/** Somebody who does something, and where from: as the audit trail writes it down. */
+export interface Actor {
+  /** Of the person. */
+  readonly id: string;
+  readonly client: Client;
+}
+
 const USER_AGENT_LIMIT = 512;
 
 export function clientOf(request: Request): Client {

@@ -1,9 +1,8 @@
-import { Controller, Get, Query, Req, Res } from '@nestjs/common';
-import type { Request, Response } from 'express';
+import { Controller, Get, Query, Res } from '@nestjs/common';
+import type { Response } from 'express';
 import type { z } from 'zod';
-import { CurrentUser, Roles } from '../access/access.decorators.js';
-import { clientOf } from '../access/client.js';
-import type { SignedInUser } from '../access/signed-in.js';
+import { CurrentActor, Roles } from '../access/access.decorators.js';
+import type { Actor } from '../access/client.js';
 import { ApiRoute } from '../api/api-route.js';
 import { type AttemptFilters, attemptFilters, attemptsPage, attemptsQuery } from './attempts.listing.js';
 import { Attempts } from './attempts.service.js';
@@ -28,12 +27,11 @@ export class AttemptsApi {
   @ApiRoute({ summary: 'Every try that the filters find, as a CSV file.', mediaType: 'text/csv' })
   async csv(
     @Query({ schema: attemptFilters }) filters: AttemptFilters,
-    @CurrentUser() user: SignedInUser,
-    @Req() request: Request,
+    @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
     await this.attempts.refuseUnknown(filters);
-    await this.exports.record(user, 'attempts', filters, clientOf(request));
+    await this.exports.record(actor, 'attempts', filters);
     await sendCsv(response, 'sign-in-attempts', await this.attempts.file(filters));
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Client } from '../access/client.js';
+import type { Actor } from '../access/client.js';
 import { OAuthAccountError } from '../oauth-accounts/oauth-accounts.errors.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
 
@@ -66,20 +66,18 @@ export class BulkUnlink {
   }
 
   /** Each of them is a transaction of its own: what happened to one does not depend on the next. */
-  async carryOut(ids: readonly string[], actorId: string, client: Client): Promise<PlannedUnlink[]> {
+  async carryOut(ids: readonly string[], actor: Actor): Promise<PlannedUnlink[]> {
     const done: PlannedUnlink[] = [];
     for (const planned of await this.plan(ids)) {
-      const outcome = planned.account
-        ? await this.#unlink(planned.account.userId, planned.id, actorId, client)
-        : planned.outcome;
+      const outcome = planned.account ? await this.#unlink(planned.account.userId, planned.id, actor) : planned.outcome;
       done.push({ ...planned, outcome });
     }
     return done;
   }
 
-  async #unlink(userId: string, id: string, actorId: string, client: Client): Promise<Outcome> {
+  async #unlink(userId: string, id: string, actor: Actor): Promise<Outcome> {
     try {
-      await this.accounts.unlink(userId, id, actorId, client);
+      await this.accounts.unlink(userId, id, actor.id, actor.client);
       return 'unlinked';
     } catch (error) {
       if (!(error instanceof OAuthAccountError)) throw error;

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Client } from '../access/client.js';
-import type { SignedInUser } from '../access/signed-in.js';
+import type { Actor } from '../access/client.js';
 
 const RECORD = `
   INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
@@ -15,21 +14,21 @@ export class Exports {
   /**
    * Writes down that a listing is exported, before it is.
    *
-   * @param user null: at the command line
+   * @param actor undefined: at the command line
    * @param filters their names are kept and not what was asked for: that can be somebody's address, which has to go with
    * them
    */
-  async record(user: SignedInUser | null, listing: string, filters: object, { ip, reference }: Client): Promise<void> {
+  async record(actor: Actor | undefined, listing: string, filters: object): Promise<void> {
     const filteredBy = Object.entries(filters).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-    const by = user ? {} : { by: 'command line' };
+    const by = actor ? {} : { by: 'command line' };
     const data = JSON.stringify({ filteredBy: filteredBy.filter((name) => name !== 'sort'), ...by });
     await this.dataSource.query(RECORD, [
-      user?.id ?? null,
+      actor?.id ?? null,
       `${listing}.exported`,
       `listing:${listing}`,
       data,
-      ip,
-      reference || null,
+      actor?.client.ip ?? null,
+      actor?.client.reference ?? null,
     ]);
   }
 }

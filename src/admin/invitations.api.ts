@@ -1,9 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
-import type { Request } from 'express';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import type { z } from 'zod';
-import { CurrentUser, Roles } from '../access/access.decorators.js';
-import { clientOf } from '../access/client.js';
-import type { SignedInUser } from '../access/signed-in.js';
+import { CurrentActor, Roles } from '../access/access.decorators.js';
+import type { Actor } from '../access/client.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
 import { invitation, invitationsPage, type InvitationsQuery, invitationsQuery } from './invitations.listing.js';
@@ -28,22 +26,17 @@ export class InvitationsApi {
     answer: invitation,
   })
   async invite(
-    @CurrentUser() user: SignedInUser,
+    @CurrentActor() actor: Actor,
     @Body({ schema: newInvitation }) { email }: z.infer<typeof newInvitation>,
-    @Req() request: Request,
   ) {
-    return this.invitations.invite(email, { id: user.id, client: clientOf(request) });
+    return this.invitations.invite(email, actor);
   }
 
   @Delete(':id')
   @Roles('admin')
   @HttpCode(204)
   @ApiRoute({ summary: 'Takes an open invitation back. One that was used is not found.' })
-  async withdraw(
-    @CurrentUser() user: SignedInUser,
-    @Param('id', { schema: id }) invitationId: string,
-    @Req() request: Request,
-  ): Promise<void> {
-    await this.invitations.withdraw(invitationId, { id: user.id, client: clientOf(request) });
+  async withdraw(@CurrentActor() actor: Actor, @Param('id', { schema: id }) invitationId: string): Promise<void> {
+    await this.invitations.withdraw(invitationId, actor);
   }
 }

@@ -1,7 +1,7 @@
-import { Body, Controller, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
-import type { Request, Response } from 'express';
-import { CurrentUser, Roles } from '../access/access.decorators.js';
-import { clientOf } from '../access/client.js';
+import { Body, Controller, Get, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { CurrentActor, CurrentUser, Roles } from '../access/access.decorators.js';
+import type { Actor } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { id } from '../api/schemas.js';
 import type { Config } from '../config/config.js';
@@ -70,25 +70,19 @@ export class InvitationsController {
   }
 
   @Post()
-  async invite(
-    @CurrentUser() user: SignedInUser,
-    @Body() form: unknown,
-    @Req() request: Request,
-    @Res() response: Response,
-  ): Promise<void> {
+  async invite(@CurrentActor() actor: Actor, @Body() form: unknown, @Res() response: Response): Promise<void> {
     const { email } = readForm(newInvitation, form);
-    await this.invitations.invite(email, { id: user.id, client: clientOf(request) });
+    await this.invitations.invite(email, actor);
     response.redirect(303, '/admin/invitations');
   }
 
   @Post(':id/withdraw')
   async withdraw(
-    @CurrentUser() user: SignedInUser,
+    @CurrentActor() actor: Actor,
     @Param('id', { schema: id }) invitationId: string,
-    @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
-    await this.invitations.withdraw(invitationId, { id: user.id, client: clientOf(request) });
+    await this.invitations.withdraw(invitationId, actor);
     response.redirect(303, '/admin/invitations');
   }
 }

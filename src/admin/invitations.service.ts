@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, type Repository } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import { UnknownIdError } from '../access/access.errors.js';
+import type { Actor } from '../access/client.js';
 import { FieldError } from '../account/account.errors.js';
 import { CONFLICT_RETRIES } from '../database/conflicts.js';
 import { Invitation } from './invitation.entity.js';
@@ -13,7 +14,6 @@ import {
   type ListedInvitation,
 } from './invitations.listing.js';
 import { ListingReader, type Page, type Total } from './listing.js';
-import type { Actor } from './people.service.js';
 
 const COLUMNS = `
   id, email, invited_by AS "invitedBy", invited_at AS "invitedAt", used_at AS "usedAt", used_by AS "usedBy",

@@ -1,9 +1,8 @@
-import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
-import type { Request, Response } from 'express';
+import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
+import type { Response } from 'express';
 import { z } from 'zod';
-import { CurrentUser, Roles } from '../access/access.decorators.js';
-import { clientOf } from '../access/client.js';
-import type { SignedInUser } from '../access/signed-in.js';
+import { CurrentActor, Roles } from '../access/access.decorators.js';
+import type { Actor } from '../access/client.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
 import { BulkUnlink, MOST_AT_ONCE } from './bulk-unlink.js';
@@ -53,12 +52,11 @@ export class LinkedAccountsApi {
   @ApiRoute({ summary: 'Every linked account that the filters find, as a CSV file.', mediaType: 'text/csv' })
   async csv(
     @Query({ schema: linkedAccountFilters }) filters: LinkedAccountFilters,
-    @CurrentUser() user: SignedInUser,
-    @Req() request: Request,
+    @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
     await this.accounts.refuseUnknownProvider(filters.provider);
-    await this.exports.record(user, 'accounts', filters, clientOf(request));
+    await this.exports.record(actor, 'accounts', filters);
     await sendCsv(response, 'linked-accounts', await this.accounts.file(filters));
   }
 
@@ -68,10 +66,9 @@ export class LinkedAccountsApi {
   @ApiRoute({ summary: 'Ends many links at once, or says what would happen.', answer: unlinked })
   async unlinkMany(
     @Body({ schema: unlinkMany }) { ids, dryRun }: z.infer<typeof unlinkMany>,
-    @CurrentUser() user: SignedInUser,
-    @Req() request: Request,
+    @CurrentActor() actor: Actor,
   ) {
-    const results = await (dryRun ? this.bulk.plan(ids) : this.bulk.carryOut(ids, user.id, clientOf(request)));
+    const results = await (dryRun ? this.bulk.plan(ids) : this.bulk.carryOut(ids, actor));
     return { dryRun, results };
   }
 }

@@ -1,8 +1,8 @@
-import { Body, Controller, Get, Post, Query, Req, Res } from '@nestjs/common';
-import type { Request, Response } from 'express';
+import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import type { Response } from 'express';
 import { z } from 'zod';
-import { CurrentUser, Roles } from '../access/access.decorators.js';
-import { clientOf } from '../access/client.js';
+import { CurrentActor, CurrentUser, Roles } from '../access/access.decorators.js';
+import type { Actor } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { type NamedProvider, ProviderNames } from '../account/provider-names.js';
 import { counted } from '../text/numbers.js';
@@ -84,14 +84,9 @@ export class LinkedAccountsController {
 
   @Post('unlink')
   @Roles('admin')
-  async unlink(
-    @Body() form: unknown,
-    @CurrentUser() user: SignedInUser,
-    @Req() request: Request,
-    @Res() response: Response,
-  ): Promise<void> {
+  async unlink(@Body() form: unknown, @CurrentActor() actor: Actor, @Res() response: Response): Promise<void> {
     const { id: ids, from } = chosen.parse(form ?? {});
-    const done = await this.bulk.carryOut(ids, user.id, clientOf(request));
+    const done = await this.bulk.carryOut(ids, actor);
     const unlinked = done.filter(({ outcome }) => outcome === 'unlinked').length;
     response.redirect(303, backTo(from, { unlinked: String(unlinked), stayed: String(done.length - unlinked) }));
   }

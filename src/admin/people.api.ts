@@ -1,9 +1,9 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Req, Res } from '@nestjs/common';
-import type { Request, Response } from 'express';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Res } from '@nestjs/common';
+import type { Response } from 'express';
 import type { z } from 'zod';
-import { CurrentSession, CurrentUser, Roles } from '../access/access.decorators.js';
-import { clientOf } from '../access/client.js';
-import type { SignedIn, SignedInUser } from '../access/signed-in.js';
+import { CurrentActor, CurrentSession, Roles } from '../access/access.decorators.js';
+import type { Actor } from '../access/client.js';
+import type { SignedIn } from '../access/signed-in.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
 import { sendCsv } from './csv.js';
@@ -33,11 +33,10 @@ export class PeopleApi {
   @ApiRoute({ summary: 'Everybody whom the filters find, as a CSV file.', mediaType: 'text/csv' })
   async csv(
     @Query({ schema: peopleFilters }) filters: PeopleFilters,
-    @CurrentUser() user: SignedInUser,
-    @Req() request: Request,
+    @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
-    await this.exports.record(user, 'users', filters, clientOf(request));
+    await this.exports.record(actor, 'users', filters);
     await sendCsv(response, 'people', await this.reader.file(filters));
   }
 
@@ -56,12 +55,12 @@ export class PeopleApi {
     problems: ['last_admin'],
   })
   async change(
-    @CurrentSession() { user, session }: SignedIn,
+    @CurrentSession() { session }: SignedIn,
+    @CurrentActor() actor: Actor,
     @Param('id', { schema: id }) userId: string,
     @Body({ schema: personChange }) change: z.infer<typeof personChange>,
-    @Req() request: Request,
   ) {
-    await this.people.change(userId, change, { id: user.id, client: clientOf(request) });
+    await this.people.change(userId, change, actor);
     return this.reader.read(userId, session.id);
   }
 
@@ -69,12 +68,8 @@ export class PeopleApi {
   @Roles('admin')
   @HttpCode(204)
   @ApiRoute({ summary: 'Ends every session of a person.' })
-  async endSessions(
-    @CurrentUser() user: SignedInUser,
-    @Param('id', { schema: id }) userId: string,
-    @Req() request: Request,
-  ): Promise<void> {
-    await this.people.endSessions(userId, { id: user.id, client: clientOf(request) });
+  async endSessions(@CurrentActor() actor: Actor, @Param('id', { schema: id }) userId: string): Promise<void> {
+    await this.people.endSessions(userId, actor);
   }
 
   @Delete('accounts/:id')
@@ -84,11 +79,7 @@ export class PeopleApi {
     summary: 'Ends a link, whosever it is. The grant is taken back at the provider afterwards.',
     problems: ['last_account'],
   })
-  async unlink(
-    @CurrentUser() user: SignedInUser,
-    @Param('id', { schema: id }) accountId: string,
-    @Req() request: Request,
-  ): Promise<void> {
-    await this.people.unlink(accountId, { id: user.id, client: clientOf(request) });
+  async unlink(@CurrentActor() actor: Actor, @Param('id', { schema: id }) accountId: string): Promise<void> {
+    await this.people.unlink(accountId, actor);
   }
 }

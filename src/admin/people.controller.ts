@@ -1,7 +1,7 @@
-import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
-import type { Request, Response } from 'express';
-import { CurrentSession, CurrentUser, Roles } from '../access/access.decorators.js';
-import { clientOf } from '../access/client.js';
+import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { CurrentActor, CurrentSession, CurrentUser, Roles } from '../access/access.decorators.js';
+import type { Actor } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { id } from '../api/schemas.js';
 import { readForm } from './admin.forms.js';
@@ -11,7 +11,7 @@ import { PEOPLE_COLUMNS } from './people.columns.js';
 import { type ListedPerson, peopleQuery } from './people.listing.js';
 import { PeopleReader } from './people.reader.js';
 import { blockForm, roleForm } from './people.schemas.js';
-import { type PersonChange, PeopleService } from './people.service.js';
+import { PeopleService } from './people.service.js';
 import { PersonPage } from './person-page.js';
 
 const FACTS: ListingFacts<ListedPerson> = {
@@ -86,67 +86,57 @@ export class PeopleController {
 
   @Post('users/:id/block')
   async block(
-    @CurrentUser() user: SignedInUser,
     @Param('id', { schema: id }) userId: string,
     @Body() form: unknown,
-    @Req() request: Request,
+    @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
     const { reason } = readForm(blockForm, form);
-    await this.#change(userId, { blocked: true, blockReason: reason }, user, request, response);
+    await this.people.change(userId, { blocked: true, blockReason: reason }, actor);
+    backTo(userId, response);
   }
 
   @Post('users/:id/unblock')
   async unblock(
-    @CurrentUser() user: SignedInUser,
     @Param('id', { schema: id }) userId: string,
-    @Req() request: Request,
+    @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
-    await this.#change(userId, { blocked: false }, user, request, response);
+    await this.people.change(userId, { blocked: false }, actor);
+    backTo(userId, response);
   }
 
   @Post('users/:id/role')
   async changeRole(
-    @CurrentUser() user: SignedInUser,
     @Param('id', { schema: id }) userId: string,
     @Body() form: unknown,
-    @Req() request: Request,
+    @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
-    await this.#change(userId, readForm(roleForm, form), user, request, response);
+    await this.people.change(userId, readForm(roleForm, form), actor);
+    backTo(userId, response);
   }
 
   @Post('users/:id/sessions/end')
   async endSessions(
-    @CurrentUser() user: SignedInUser,
     @Param('id', { schema: id }) userId: string,
-    @Req() request: Request,
+    @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
-    await this.people.endSessions(userId, { id: user.id, client: clientOf(request) });
-    response.redirect(303, `/admin/users/${userId}`);
+    await this.people.endSessions(userId, actor);
+    backTo(userId, response);
   }
 
   @Post('accounts/:id/unlink')
   async unlink(
-    @CurrentUser() user: SignedInUser,
     @Param('id', { schema: id }) accountId: string,
-    @Req() request: Request,
+    @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
-    const userId = await this.people.unlink(accountId, { id: user.id, client: clientOf(request) });
-    response.redirect(303, `/admin/users/${userId}`);
+    backTo(await this.people.unlink(accountId, actor), response);
   }
+}
 
-  async #change(
-    userId: string,
-    change: PersonChange,
-    user: SignedInUser,
-    request: Request,
-    response: Response,
-  ): Promise<void> {
-    await this.people.change(userId, change, { id: user.id, client: clientOf(request) });
-    response.redirect(303, `/admin/users/${userId}`);
-  }
+function backTo(userId: string, response: Response): void {
+  response.redirect(303, `/admin/users/${userId}`);
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AccessError, UnknownIdError } from '../access/access.errors.js';
-import type { Client } from '../access/client.js';
+import type { Actor } from '../access/client.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
@@ -18,12 +18,6 @@ import {
   type UserRoleChanged,
   type UserUnblocked,
 } from '../users/users.events.js';
-
-/** Who does it, and from where. */
-export interface Actor {
-  readonly id: string;
-  readonly client: Client;
-}
 
 /** What an admin may change of a person. What is left out stays as it is. */
 export interface PersonChange {

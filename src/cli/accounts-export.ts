@@ -50,7 +50,7 @@ export function addAccountsExport(program: Command): void {
           const reader = new ListingReader(dataSource);
           const conditions = linkedAccountConditions(filters);
           const total = await reader.total(LINKED_ACCOUNTS, conditions);
-          await new Exports(dataSource).record(null, 'accounts', filters, { ip: null, userAgent: null, reference: '' });
+          await new Exports(dataSource).record(undefined, 'accounts', filters);
           const progress = startProgress(process.stderr, 'Exporting', total.value);
           const columns = linkedAccountColumns((id) => ({ id, label: id, mark: undefined, configured: false }));
           const file = await new CsvFiles(copyOut).read(LINKED_ACCOUNTS, columns, { conditions, sort: filters.sort });
