@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
@@ -32,7 +31,6 @@ beforeAll(async () => {
     OAUTH_INSECURE_TRANSPORT: '1',
     DATABASE_URL: database.url,
     SECRET_KEYS: `test:${randomBytes(32).toString('base64')}`,
-    EXTENSIONS: resolve('test/support/acts-extension.js'),
     ...settingsOf(providers.google, providers.acme),
   };
   processes = await Promise.all([startProcess(environment), startProcess(environment)]);
@@ -84,12 +82,17 @@ async function begin(browser: Browser, { at, as }: Proof, intent: 'sign_in' | 'l
   return pathname + search;
 }
 
-async function come(proof: Proof): Promise<Person> {
+interface Racer extends Person {
+  /** As they have it here. */
+  readonly email: string;
+}
+
+async function come(proof: Proof): Promise<Racer> {
   const browser = new Browser(processes[people % 2]!.url);
   const { status } = await browser.get(await begin(browser, proof));
   if (status !== 303) throw new Error(`the sign-in answered ${status}`);
-  const { id } = await browser.me();
-  return { browser, id, proof };
+  const { id, email } = await browser.me();
+  return { browser, id, email, proof };
 }
 
 async function link({ browser }: Person, proof: Proof): Promise<number> {
@@ -107,10 +110,14 @@ async function unlinkAt(index: number, { browser }: Person, proof: Proof): Promi
   return () => copy.request('DELETE', `/api/me/accounts/${id}`);
 }
 
-/** @returns does it, at one of the processes */
-function at(index: number, { browser }: { browser: Browser }, act: 'confirm-link' | 'merge' | 'leave') {
+/** The buttons of people who say yes to what they have proven, or leave. */
+const BUTTONS = { 'confirm-link': '/account/link/confirm', merge: '/account/merge', leave: '/account/delete' } as const;
+
+/** @returns presses the button, at one of the processes */
+function at(index: number, { browser, email }: Racer, button: keyof typeof BUTTONS) {
   const copy = copyOf(browser, index);
-  return () => copy.post(`/acts/${act}`, {}, { accept: 'application/json' });
+  const form: Record<string, string> = button === 'leave' ? { confirmation: email } : {};
+  return () => copy.post(BUTTONS[button], form, { accept: 'application/json' });
 }
 
 function callbackAt(index: number, { browser }: { browser: Browser }, path: string) {
@@ -382,7 +389,7 @@ describe('two processes', () => {
         const proof = somebodyAt('google');
         const finishing = callbackAt(index, grace, await begin(grace.browser, proof, 'link'));
         const [linked, merged] = await together(finishing, at(index + 1, ada, 'merge'));
-        expect(merged).toBe(201);
+        expect(merged).toBe(303);
         expect([303, 400, 401]).toContain(linked);
         expect(await ownerOf(proof)).toBe(linked === 303 ? ada.id : undefined);
         return `${linked} ${merged}`;
@@ -400,7 +407,7 @@ describe('two processes', () => {
         const path = await begin(there, ada.proof);
         const again = callbackAt(index, { browser: there }, path);
         const statuses = await together(again, at(index + 1, ada, 'leave'));
-        expect(statuses).toEqual([303, 201]);
+        expect(statuses).toEqual([303, 303]);
         expect(await here(ada)).toEqual([]);
         const who = (await again.browser.me())?.id as string | undefined;
         expect(await ownerOf(ada.proof)).toBe(who);
@@ -421,7 +428,7 @@ describe('two processes', () => {
         const there = copyOf(new Browser(SITE), index);
         const coming = callbackAt(index, { browser: there }, await begin(there, proof));
         const [came, left] = await together(coming, at(index + 1, ada, 'leave'));
-        expect(left).toBe(201);
+        expect(left).toBe(303);
         expect([303, 409]).toContain(came);
         expect(await database.query('SELECT FROM pending_links WHERE user_id = $1', [ada.id])).toEqual([]);
         return came === 303 ? 'the deletion came first' : 'the address was still taken';
@@ -436,7 +443,7 @@ describe('two processes', () => {
       await race(async (index) => {
         const ada = await come(somebodyAt('google'));
         const statuses = await together(at(index, ada, 'leave'), at(index + 1, ada, 'leave'));
-        for (const status of statuses) expect([201, 401]).toContain(status);
+        for (const status of statuses) expect([303, 401]).toContain(status);
         expect(await here(ada)).toEqual([]);
         return statuses.sort().join(' ');
       });
@@ -453,7 +460,7 @@ describe('two processes', () => {
         const proof = somebodyAt('acme', { email });
         expect((await ada.browser.get(await begin(ada.browser, proof))).status).toBe(409);
         const statuses = await together(at(index, ada, 'confirm-link'), at(index + 1, ada, 'confirm-link'));
-        expect([...statuses].sort()).toEqual([201, 409]);
+        expect([...statuses].sort()).toEqual([303, 409]);
         expect(await ownerOf(proof)).toBe(ada.id);
         return statuses.join(' ');
       });
@@ -471,8 +478,8 @@ describe('two processes', () => {
         expect((await ada.browser.get(await begin(ada.browser, proof))).status).toBe(409);
         const graces = callbackAt(index, grace, await begin(grace.browser, proof, 'link'));
         const statuses = await together(at(index + 1, ada, 'confirm-link'), graces);
-        expect([[201, 409], [409, 303]]).toContainEqual(statuses); // prettier-ignore
-        expect(await ownerOf(proof)).toBe(statuses[0] === 201 ? ada.id : grace.id);
+        expect([[303, 409], [409, 303]]).toContainEqual(statuses); // prettier-ignore
+        expect(await ownerOf(proof)).toBe(statuses[0] === 303 ? ada.id : grace.id);
         return statuses.join(' ');
       });
     },
@@ -488,7 +495,7 @@ describe('two processes', () => {
         const there = copyOf(new Browser(SITE), index);
         const coming = callbackAt(index, { browser: there }, await begin(there, grace.proof));
         const statuses = await together(coming, at(index + 1, ada, 'merge'));
-        expect(statuses).toEqual([303, 201]);
+        expect(statuses).toEqual([303, 303]);
         expect(await ownerOf(grace.proof)).toBe(ada.id);
         const who = (await coming.browser.me())?.id as string | undefined;
         expect([ada.id, undefined]).toContain(who);
@@ -505,8 +512,8 @@ describe('two processes', () => {
         const [ada, grace] = await both(come(somebodyAt('google')), come(somebodyAt('acme')));
         await both(proveBoth(ada, grace), proveBoth(grace, ada));
         const statuses = await together(at(index, ada, 'merge'), at(index + 1, grace, 'merge'));
-        expect(statuses.filter((status) => status === 201)).toHaveLength(1);
-        const stays = statuses[0] === 201 ? ada : grace;
+        expect(statuses.filter((status) => status === 303)).toHaveLength(1);
+        const stays = statuses[0] === 303 ? ada : grace;
         expect(await here(ada, grace)).toEqual([stays]);
         expect([await ownerOf(ada.proof), await ownerOf(grace.proof)]).toEqual([stays.id, stays.id]);
         return statuses.join(' ');
@@ -520,10 +527,10 @@ describe('two processes', () => {
     async () => {
       await race(async (index) => {
         const three = await Promise.all([somebodyAt('google'), somebodyAt('acme'), somebodyAt('google')].map(come));
-        const [ada, grace, zoe] = three as [Person, Person, Person];
+        const [ada, grace, zoe] = three as [Racer, Racer, Racer];
         await Promise.all([proveBoth(ada, grace), proveBoth(grace, zoe), proveBoth(zoe, ada)]);
         const statuses = await together(...three.map((person, turn) => at(index + turn, person, 'merge')));
-        const merged = statuses.filter((status) => status === 201).length;
+        const merged = statuses.filter((status) => status === 303).length;
         expect(merged).toBeGreaterThan(0);
         expect(await here(...three)).toHaveLength(three.length - merged);
         for (const person of three) expect(await ownerOf(person.proof)).toBeDefined();
@@ -545,7 +552,7 @@ describe('two processes', () => {
           at(index, ada, 'merge'),
           await unlinkAt(index + 1, grace, grace.proof),
         );
-        if (merged === 201) {
+        if (merged === 303) {
           expect([401, 404]).toContain(unlinked);
           expect([await ownerOf(grace.proof), await ownerOf(spare)]).toEqual([ada.id, ada.id]);
         } else {
@@ -569,7 +576,7 @@ describe('two processes', () => {
         await database.query(`UPDATE users SET role = 'admin' WHERE id = $1`, [admin.id]);
         await proveBoth(admin, other);
         const [merged, left] = await together(at(index, admin, 'merge'), at(index + 1, other, 'leave'));
-        expect([[201, 201], [201, 401], [409, 201]]).toContainEqual([merged, left]); // prettier-ignore
+        expect([[303, 303], [303, 401], [409, 303]]).toContainEqual([merged, left]); // prettier-ignore
         expect(await here(other, admin)).toEqual([admin]);
         return `${merged} ${left}`;
       });
@@ -587,7 +594,7 @@ describe('two processes', () => {
           admins.map(({ id }) => id),
         ]);
         const statuses = await together(at(index, admins[0], 'leave'), at(index + 1, admins[1], 'leave'));
-        expect([...statuses].sort()).toEqual([201, 409]);
+        expect([...statuses].sort()).toEqual([303, 409]);
         expect(await here(...admins)).toHaveLength(1);
         await database.query(`UPDATE users SET role = 'user'`);
         return statuses.join(' ');
