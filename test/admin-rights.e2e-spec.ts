@@ -159,6 +159,28 @@ describe('the routes of the desk', () => {
     },
   ); // prettier-ignore
 
+  it('ask an admin who signed in long ago to do it again before an act, and lead back', async () => {
+    const ada = await signIn(ADA, 'admin');
+    await database.query(`UPDATE sessions SET signed_in_at = now() - interval '10 minutes 1 second'`);
+    const told = await answers(ada);
+    const acts = Object.entries(told).filter(([name]) => !isRead(name));
+    const changing = acts.filter(([name]) => name !== 'POST /admin/accounts/review');
+    expect(changing.filter(([name, answer]) => answer !== (isApi(name) ? '401' : '303'))).toEqual([]);
+    expect(Object.entries(told).filter(([name, answer]) => isRead(name) && !['200', '404'].includes(answer))).toEqual([]); // prettier-ignore
+
+    const { id } = await ada.me();
+    for (const [act, page] of [
+      [`/admin/users/${id}/sessions/end`, `/admin/users/${id}`],
+      [`/admin/accounts/${NO_ID}/unlink`, '/admin/accounts'],
+      ['/admin/accounts/unlink', '/admin/accounts'],
+      ['/admin/invitations', '/admin/invitations'],
+    ] as const) {
+      const response = await ada.post(act, {}, { accept: 'text/html' });
+      expect([act, response.headers.get('location')]).toEqual([act, `/google?returnTo=${encodeURIComponent(page)}`]);
+    }
+    expect(await ada.me()).toBeDefined();
+  });
+
   it('refuse an act that another site caused', async () => {
     const ada = await signIn(ADA, 'admin');
     const acts = routes.filter(({ method }) => method !== 'GET');

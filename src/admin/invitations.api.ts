@@ -4,6 +4,7 @@ import { CurrentActor, Roles } from '../access/access.decorators.js';
 import type { Actor } from '../access/client.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
+import { AdminAct } from './admin-act.js';
 import { invitation, invitationsPage, type InvitationsQuery, invitationsQuery } from './invitations.listing.js';
 import { newInvitation } from './invitations.schemas.js';
 import { InvitationsService } from './invitations.service.js';
@@ -20,7 +21,7 @@ export class InvitationsApi {
   }
 
   @Post()
-  @Roles('admin')
+  @AdminAct()
   @ApiRoute({
     summary: 'Invites an address. Nobody is written to. Where it is invited already, the answer is that invitation.',
     answer: invitation,
@@ -33,7 +34,7 @@ export class InvitationsApi {
   }
 
   @Delete(':id')
-  @Roles('admin')
+  @AdminAct()
   @HttpCode(204)
   @ApiRoute({ summary: 'Takes an open invitation back. One that was used is not found.' })
   async withdraw(@CurrentActor() actor: Actor, @Param('id', { schema: id }) invitationId: string): Promise<void> {

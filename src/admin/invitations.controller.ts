@@ -6,6 +6,7 @@ import type { SignedInUser } from '../access/signed-in.js';
 import { id } from '../api/schemas.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { AdminAct } from './admin-act.js';
 import { readForm } from './admin.forms.js';
 import { frameOf } from './frame.js';
 import { invitationColumns } from './invitations.columns.js';
@@ -45,7 +46,7 @@ const MEANINGS = {
 } as const;
 
 @Controller('admin/invitations')
-@Roles('admin')
+@Roles('admin', 'viewer')
 export class InvitationsController {
   constructor(
     private readonly invitations: InvitationsService,
@@ -53,7 +54,6 @@ export class InvitationsController {
   ) {}
 
   @Get()
-  @Roles('admin', 'viewer')
   async list(@Query() query: unknown, @CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
     await showListing(
       response,
@@ -70,6 +70,7 @@ export class InvitationsController {
   }
 
   @Post()
+  @AdminAct()
   async invite(@CurrentActor() actor: Actor, @Body() form: unknown, @Res() response: Response): Promise<void> {
     const { email } = readForm(newInvitation, form);
     await this.invitations.invite(email, actor);
@@ -77,6 +78,7 @@ export class InvitationsController {
   }
 
   @Post(':id/withdraw')
+  @AdminAct()
   async withdraw(
     @CurrentActor() actor: Actor,
     @Param('id', { schema: id }) invitationId: string,

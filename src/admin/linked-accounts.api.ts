@@ -5,6 +5,7 @@ import { CurrentActor, Roles } from '../access/access.decorators.js';
 import type { Actor } from '../access/client.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
+import { AdminAct } from './admin-act.js';
 import { BulkUnlink, MOST_AT_ONCE } from './bulk-unlink.js';
 import { sendCsv } from './csv.js';
 import { Exports } from './exports.js';
@@ -61,7 +62,7 @@ export class LinkedAccountsApi {
   }
 
   @Post('accounts/unlink')
-  @Roles('admin')
+  @AdminAct()
   @HttpCode(200)
   @ApiRoute({ summary: 'Ends many links at once, or says what would happen.', answer: unlinked })
   async unlinkMany(

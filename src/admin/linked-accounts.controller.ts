@@ -6,6 +6,7 @@ import type { Actor } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { type NamedProvider, ProviderNames } from '../account/provider-names.js';
 import { counted } from '../text/numbers.js';
+import { AdminAct } from './admin-act.js';
 import { BulkUnlink, type PlannedUnlink } from './bulk-unlink.js';
 import { frameOf } from './frame.js';
 import { linkedAccountColumns } from './linked-accounts.columns.js';
@@ -83,7 +84,7 @@ export class LinkedAccountsController {
   }
 
   @Post('unlink')
-  @Roles('admin')
+  @AdminAct()
   async unlink(@Body() form: unknown, @CurrentActor() actor: Actor, @Res() response: Response): Promise<void> {
     const { id: ids, from } = chosen.parse(form ?? {});
     const done = await this.bulk.carryOut(ids, actor);

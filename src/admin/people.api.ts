@@ -6,6 +6,7 @@ import type { Actor } from '../access/client.js';
 import type { SignedIn } from '../access/signed-in.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
+import { AdminAct } from './admin-act.js';
 import { sendCsv } from './csv.js';
 import { Exports } from './exports.js';
 import { type PeopleFilters, peopleFilters, peoplePage, peopleQuery, personInFull } from './people.listing.js';
@@ -48,7 +49,7 @@ export class PeopleApi {
   }
 
   @Patch('users/:id')
-  @Roles('admin')
+  @AdminAct()
   @ApiRoute({
     summary: 'Changes role and block of a person, all of it or nothing. A block ends sessions and takes back grants.',
     answer: personInFull,
@@ -65,7 +66,7 @@ export class PeopleApi {
   }
 
   @Delete('users/:id/sessions')
-  @Roles('admin')
+  @AdminAct()
   @HttpCode(204)
   @ApiRoute({ summary: 'Ends every session of a person.' })
   async endSessions(@CurrentActor() actor: Actor, @Param('id', { schema: id }) userId: string): Promise<void> {
@@ -73,7 +74,7 @@ export class PeopleApi {
   }
 
   @Delete('accounts/:id')
-  @Roles('admin')
+  @AdminAct()
   @HttpCode(204)
   @ApiRoute({
     summary: 'Ends a link, whosever it is. The grant is taken back at the provider afterwards.',

@@ -4,6 +4,7 @@ import { CurrentActor, CurrentSession, CurrentUser, Roles } from '../access/acce
 import type { Actor } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { id } from '../api/schemas.js';
+import { AdminAct } from './admin-act.js';
 import { readForm } from './admin.forms.js';
 import { frameOf } from './frame.js';
 import { type ListingFacts, showListing } from './listing-page.js';
@@ -54,7 +55,7 @@ const FACTS: ListingFacts<ListedPerson> = {
 
 /** Everybody, each person, and what an admin does to them by a button; each leads back to the person's page. */
 @Controller('admin')
-@Roles('admin')
+@Roles('admin', 'viewer')
 export class PeopleController {
   constructor(
     private readonly people: PeopleService,
@@ -63,7 +64,6 @@ export class PeopleController {
   ) {}
 
   @Get('users')
-  @Roles('admin', 'viewer')
   async list(@Query() query: unknown, @CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
     await showListing(
       response,
@@ -74,7 +74,6 @@ export class PeopleController {
   }
 
   @Get('users/:id')
-  @Roles('admin', 'viewer')
   async show(
     @CurrentSession() signedIn: SignedIn,
     @Param('id', { schema: id }) userId: string,
@@ -85,6 +84,7 @@ export class PeopleController {
   }
 
   @Post('users/:id/block')
+  @AdminAct()
   async block(
     @Param('id', { schema: id }) userId: string,
     @Body() form: unknown,
@@ -97,6 +97,7 @@ export class PeopleController {
   }
 
   @Post('users/:id/unblock')
+  @AdminAct()
   async unblock(
     @Param('id', { schema: id }) userId: string,
     @CurrentActor() actor: Actor,
@@ -107,6 +108,7 @@ export class PeopleController {
   }
 
   @Post('users/:id/role')
+  @AdminAct()
   async changeRole(
     @Param('id', { schema: id }) userId: string,
     @Body() form: unknown,
@@ -118,6 +120,7 @@ export class PeopleController {
   }
 
   @Post('users/:id/sessions/end')
+  @AdminAct()
   async endSessions(
     @Param('id', { schema: id }) userId: string,
     @CurrentActor() actor: Actor,
@@ -128,6 +131,7 @@ export class PeopleController {
   }
 
   @Post('accounts/:id/unlink')
+  @AdminAct()
   async unlink(
     @Param('id', { schema: id }) accountId: string,
     @CurrentActor() actor: Actor,

@@ -214,8 +214,13 @@ function pageOf(request: Request): string {
   const { method, originalUrl, path } = request;
   if (/^\/api(\/|$)/.test(path) || isCallback(request)) return '/';
   if (method === 'GET') return originalUrl;
-  if (!path.startsWith('/account/')) return '/';
-  return methodsOf(request).includes('GET') ? path : '/account';
+  return /^\/(account|admin)\//.test(path) ? nearestPage(request, path) : '/';
+}
+
+/** A button's address continues that of the page it stands on. */
+function nearestPage(request: Request, path: string): string {
+  if (path === '' || methodsOf(request, path).includes('GET')) return path || '/';
+  return nearestPage(request, path.slice(0, path.lastIndexOf('/')));
 }
 
 /** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */

@@ -6,11 +6,11 @@ interface RouteLayer {
   match(path: string): boolean;
 }
 
-/** The methods that this path has, for `Allow`. Asked only when a request has found no handler. */
-export function methodsOf(request: Request): readonly string[] {
+/** The methods that a path has; by itself, that of the request. Asked only where one was refused. */
+export function methodsOf(request: Request, path = request.path): readonly string[] {
   const { router } = request.app as Express;
   const layers = router.stack as unknown as readonly RouteLayer[];
-  const routes = layers.filter((layer) => layer.route !== undefined && layer.match(request.path));
+  const routes = layers.filter((layer) => layer.route !== undefined && layer.match(path));
   return [
     ...new Set(routes.flatMap(({ route }) => route?.stack ?? []).flatMap(({ method }) => method?.toUpperCase() ?? [])),
   ];
