@@ -10,6 +10,9 @@ import { heading, signIn, text } from './support/pages.js';
 import { Visitors } from './support/visitors.js';
 
 const SCREENSHOTS = new URL('screenshots/', import.meta.url);
+/** `PICTURES=1 npm test -- test/admin-browser` takes the pictures of the documentation anew. */
+const TAKES_PICTURES = process.env.PICTURES === '1';
+const PICTURES = new URL('../docs/pictures/', import.meta.url);
 /** Seven pages in six looks are many measurements. */
 const LOOKS_LIMIT_MS = 240_000;
 /** `ACCOUNTS=1000000 npm test -- test/admin-browser` photographs the desk of a big house as well. */
@@ -132,16 +135,17 @@ describeInBrowser('the desk in a browser', () => {
       await page.waitForLoadState();
       await expect(page.locator('.roll tbody').innerText()).resolves.toBe(first);
 
-      for (const address of PAGES) {
-        for (const [width, colorScheme] of [
-          [1280, 'light'],
-          [1280, 'dark'],
-          [375, 'light'],
+      for (const address of PAGES) await look(page, address, `${nameOf(address)}-many`);
+
+      if (TAKES_PICTURES) {
+        await page.setViewportSize({ width: 1280, height: 800 });
+        await page.emulateMedia({ colorScheme: 'light' });
+        for (const [address, name] of [
+          ['/admin', 'desk'],
+          ['/admin/accounts?q=love', 'linked-accounts'],
         ] as const) {
-          await page.emulateMedia({ colorScheme });
-          await page.setViewportSize({ width, height: 800 });
           await page.goto(address);
-          await photograph(page, new URL(`desk-${nameOf(address)}-many-${colorScheme}-${width}.png`, SCREENSHOTS));
+          await photograph(page, new URL(`${name}.png`, PICTURES));
         }
       }
     },
