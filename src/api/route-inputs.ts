@@ -22,7 +22,9 @@ export function inputsOf(controller: Type, handler: string): RouteInput[] {
   type Declared = Record<string, { data?: string; schema?: StandardSchemaV1 }>;
   const declared = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, handler) ?? {}) as Declared;
   return Object.entries(declared).flatMap(([key, { data, schema }]) => {
-    const part = PARTS[Number.parseInt(key, 10)];
+    // Nest's own are `3:0`. Those of decorators that are made here begin with letters and digits by chance.
+    const [, type] = /^(\d+):\d+$/.exec(key) ?? [];
+    const part = PARTS[Number(type)];
     return part === undefined ? [] : [{ part, field: data, schema }];
   });
 }
