@@ -1,38 +1,29 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { WHY_FAILED } from '../src/admin/attempts.wording.js';
-import { ADA, PEOPLE } from '../src/stand-in/people.js';
+import { PEOPLE } from '../src/stand-in/people.js';
 import { ERROR_TEXTS } from '../src/web/error-texts.js';
-import { startApp, type TestApp } from './support/app.js';
+import type { TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
-import { createDatabase, type TestDatabase } from './support/database.js';
+import type { TestDatabase } from './support/database.js';
+import { type Desk, type Listed, openDesk, signIn } from './support/desk.js';
 
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 
+let desk: Desk;
 let database: TestDatabase;
 let app: TestApp;
 /** The admin of the stand-in. */
 let ada: Browser;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  app = await startApp(database.url);
-  ada = new Browser(app.url);
-  await signIn(ada, ADA.claims.sub);
+  desk = await openDesk();
+  ({ database, app, ada } = desk);
 });
 
 beforeEach(() => database.query('DELETE FROM sign_in_attempts'));
 
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-  expect(app.log.filter((line) => line.includes('"code":"internal"'))).toEqual([]);
-});
-
-async function signIn(browser: Browser, subject: string): Promise<Response> {
-  const callback = await browser.consent(await browser.begin(), { subject });
-  return browser.get(callback, { 'user-agent': FIREFOX });
-}
+afterAll(() => desk.close());
 
 /** Somebody who says no at the provider. @returns the reference they are shown */
 async function sayNo(): Promise<string> {
@@ -66,13 +57,6 @@ async function store(attempt: Stored = {}): Promise<string> {
   return reference;
 }
 
-interface Listed {
-  readonly items: Record<string, unknown>[];
-  readonly nextCursor: string | null;
-  readonly previousCursor: string | null;
-  readonly total: { readonly value: number; readonly exact: boolean };
-}
-
 const ask = (query: Record<string, string>) =>
   ada.get(`/api/admin/attempts?${new URLSearchParams(query).toString()}`, { accept: 'application/json' });
 
@@ -87,7 +71,7 @@ const references = ({ items }: Listed) => items.map(({ reference }) => reference
 describe('GET /api/admin/attempts', () => {
   it('tells of a sign-in what became of it, when, and in which kind of browser', async () => {
     const grace = new Browser(app.url);
-    await signIn(grace, PEOPLE[1]!.claims.sub);
+    await signIn(grace, PEOPLE[1]!.claims.sub, { 'user-agent': FIREFOX });
     const { id } = await grace.me();
     const { items, total } = await list();
     expect(total).toEqual({ value: 1, exact: true });
@@ -199,7 +183,7 @@ describe('GET /api/admin/attempts', () => {
 
   it('is for admins and viewers', async () => {
     const grace = new Browser(app.url);
-    await signIn(grace, PEOPLE[1]!.claims.sub);
+    await signIn(grace, PEOPLE[1]!.claims.sub, { 'user-agent': FIREFOX });
     const statuses = async () => {
       const routes = ['/api/admin/attempts', '/api/admin/attempts.csv', '/admin/attempts'];
       return Promise.all(routes.map(async (route) => (await grace.get(route, { accept: 'text/html' })).status));
@@ -315,7 +299,7 @@ describe('the reasons of failures', () => {
 describe('after an account is deleted', () => {
   it('no attempt leads to the person any more', async () => {
     const linus = new Browser(app.url);
-    await signIn(linus, PEOPLE[2]!.claims.sub);
+    await signIn(linus, PEOPLE[2]!.claims.sub, { 'user-agent': FIREFOX });
     const { id } = await linus.me();
     expect((await list()).items).toMatchObject([{ userId: id }]);
     await database.query('DELETE FROM users WHERE id = $1', [id]);

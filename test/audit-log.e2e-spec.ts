@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { AuditChain } from '../src/audit/audit-chain.js';
-import { ADA, PEOPLE } from '../src/stand-in/people.js';
-import { startApp, type TestApp } from './support/app.js';
+import { PEOPLE } from '../src/stand-in/people.js';
+import type { TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
-import { createDatabase, type TestDatabase } from './support/database.js';
+import type { TestDatabase } from './support/database.js';
+import { type Desk, type Listed, openDesk, signIn } from './support/desk.js';
 
+let desk: Desk;
 let database: TestDatabase;
 let app: TestApp;
 /** The admin of the stand-in. */
@@ -13,24 +15,13 @@ let ada: Browser;
 let adaId: string;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  app = await startApp(database.url);
-  ada = new Browser(app.url);
-  await signIn(ada, ADA.claims.sub);
-  ({ id: adaId } = (await ada.me()) as { id: string });
+  desk = await openDesk();
+  ({ database, app, ada, adaId } = desk);
 });
 
 beforeEach(() => database.forgetTrail());
 
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-  expect(app.log.filter((line) => line.includes('"code":"internal"'))).toEqual([]);
-});
-
-async function signIn(browser: Browser, subject: string): Promise<void> {
-  await browser.get(await browser.consent(await browser.begin(), { subject }));
-}
+afterAll(() => desk.close());
 
 interface Stored {
   readonly at?: string;
@@ -50,13 +41,6 @@ async function store(entry: Stored = {}): Promise<string> {
     [id, at, actorId, action, target, data],
   );
   return id;
-}
-
-interface Listed {
-  readonly items: Record<string, unknown>[];
-  readonly nextCursor: string | null;
-  readonly previousCursor: string | null;
-  readonly total: { readonly value: number; readonly exact: boolean };
 }
 
 const ask = (query: Record<string, string>) =>

@@ -2,31 +2,23 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { ADA, PEOPLE } from '../src/stand-in/people.js';
-import { startApp, type TestApp } from './support/app.js';
+import type { TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
-import { createDatabase, type TestDatabase } from './support/database.js';
+import type { TestDatabase } from './support/database.js';
+import { type Desk, type Listed, openDesk, signIn } from './support/desk.js';
 
+let desk: Desk;
 let database: TestDatabase;
 let app: TestApp;
 /** The admin of the stand-in. */
 let ada: Browser;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  app = await startApp(database.url);
-  ada = new Browser(app.url);
-  await signIn(ada, ADA.claims.sub);
+  desk = await openDesk();
+  ({ database, app, ada } = desk);
 });
 
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-  expect(app.log.filter((line) => line.includes('"code":"internal"'))).toEqual([]);
-});
-
-async function signIn(browser: Browser, subject: string): Promise<void> {
-  await browser.get(await browser.consent(await browser.begin(), { subject }));
-}
+afterAll(() => desk.close());
 
 interface Stored {
   readonly id?: string;
@@ -65,20 +57,15 @@ async function store(account: Stored = {}): Promise<string> {
 
 const clear = () => database.query(`DELETE FROM users WHERE name IS DISTINCT FROM 'Ada Lovelace'`);
 
-interface Listed {
-  readonly items: { readonly id: string; readonly subject: string; readonly email: string | null }[];
-  readonly nextCursor: string | null;
-  readonly previousCursor: string | null;
-  readonly total: { readonly value: number; readonly exact: boolean };
-}
+type Page = Listed<{ readonly id: string; readonly subject: string; readonly email: string | null }>;
 
-async function list(query: Record<string, string> = {}): Promise<Listed> {
+async function list(query: Record<string, string> = {}): Promise<Page> {
   const response = await ada.get(`/api/admin/accounts?${new URLSearchParams(query).toString()}`);
   if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
-  return (await response.json()) as Listed;
+  return (await response.json()) as Page;
 }
 
-const subjects = ({ items }: Listed) => items.map(({ subject }) => subject);
+const subjects = ({ items }: Page) => items.map(({ subject }) => subject);
 
 beforeEach(clear);
 
@@ -208,7 +195,7 @@ async function walk(query: Record<string, string>, between: () => Promise<void> 
   return { pages, last: page };
 }
 
-async function walkBack(query: Record<string, string>, from: Listed): Promise<string[][]> {
+async function walkBack(query: Record<string, string>, from: Page): Promise<string[][]> {
   const pages: string[][] = [];
   let cursor = from.previousCursor;
   while (cursor !== null) {

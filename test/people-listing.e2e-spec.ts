@@ -4,12 +4,13 @@ import type { DataSource } from 'typeorm';
 import { INVITATIONS, invitationConditions } from '../src/admin/invitations.listing.js';
 import { type Listing, ListingReader, type PageRequest } from '../src/admin/listing.js';
 import { PEOPLE, peopleConditions } from '../src/admin/people.listing.js';
-import { ADA } from '../src/stand-in/people.js';
-import { startApp, type TestApp } from './support/app.js';
+import type { TestApp } from './support/app.js';
 import { type ApiJudge, apiJudge } from './support/api-document.js';
-import { Browser } from './support/browser.js';
-import { createDatabase, type TestDatabase } from './support/database.js';
+import { type Browser } from './support/browser.js';
+import type { TestDatabase } from './support/database.js';
+import { type Desk, openDesk } from './support/desk.js';
 
+let desk: Desk;
 let database: TestDatabase;
 let app: TestApp;
 let judge: ApiJudge;
@@ -18,12 +19,9 @@ let ada: Browser;
 let adaId: string;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  app = await startApp(database.url);
+  desk = await openDesk();
+  ({ database, app, ada, adaId } = desk);
   judge = await apiJudge(app);
-  ada = new Browser(app.url);
-  await ada.get(await ada.consent(await ada.begin(), { subject: ADA.claims.sub }));
-  ({ id: adaId } = await ada.me());
 });
 
 beforeEach(async () => {
@@ -32,9 +30,7 @@ beforeEach(async () => {
 });
 
 afterAll(async () => {
-  await app.close();
-  await database.drop();
-  expect(app.log.filter((line) => line.includes('"code":"internal"'))).toEqual([]);
+  await desk.close();
   // Who may ask is tried in test/admin-rights; a file is no JSON.
   const isElsewhere = (one: string) => / (401|403)$|\.csv 200$/.test(one);
   expect(judge.untried(/^\/api\/admin\/users(\.csv)?$/).filter((one) => !isElsewhere(one))).toEqual([]);
