@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, MoreThan, type Repository } from 'typeorm';
+import { DataSource, Raw, type Repository } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
@@ -93,6 +93,9 @@ const CONFIRM_LINK = `
   )
   SELECT id AS "accountId", user_id AS "userId", provider FROM account`;
 
+/** By the clock of the database, which wrote it. */
+const IN_THE_FUTURE = Raw((column) => `${column} > now()`);
+
 /** What has been proven and waits for a yes, ten minutes at most. The browser that proved it holds the token. */
 @Injectable()
 export class PendingLinks {
@@ -133,7 +136,7 @@ export class PendingLinks {
 
   /** What waits for the yes of this person in this browser. */
   async find(token: string, kind: PendingLink['kind'], userId: string): Promise<PendingLink | null> {
-    return this.rows.findOneBy({ tokenHash: tokenHash(token), kind, userId, expiresAt: MoreThan(new Date()) });
+    return this.rows.findOneBy({ tokenHash: tokenHash(token), kind, userId, expiresAt: IN_THE_FUTURE });
   }
 
   /** @throws SignInRefusedError `email_in_use` when there is nothing (any more) that they may link */
