@@ -17,6 +17,7 @@ const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {
   github: async () => (await import('./github.js')).github,
   facebook: async () => (await import('./facebook.js')).facebook,
   amazon: async () => (await import('./amazon.js')).amazon,
+  asana: async () => (await import('./asana.js')).asana,
   atlassian: async () => (await import('./atlassian.js')).atlassian,
   bitbucket: async () => (await import('./bitbucket.js')).bitbucket,
   box: async () => (await import('./box.js')).box,

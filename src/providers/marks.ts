@@ -76,6 +76,8 @@ const FROM_SIMPLE_ICONS = {
  * word that nobody can read in this size (Kakao, Zoho, Zoom).
  */
 const OWN_DRAWINGS = {
+  asana:
+    'M12 1.5a5 5 0 1 1 0 10 5 5 0 0 1 0-10zM5.5 12.5a5 5 0 1 1 0 10 5 5 0 0 1 0-10zM18.5 12.5a5 5 0 1 1 0 10 5 5 0 0 1 0-10z',
   // Four squares.
   microsoft: 'M1 1h10.4v10.4H1zM12.6 1H23v10.4H12.6zM1 12.6h10.4V23H1zM12.6 12.6H23V23H12.6z',
   // A kite of two facets.
