@@ -1,7 +1,8 @@
-import { type Config, ConfigurationError, loadConfig, type Problem, SETTINGS } from '../config/config.js';
+import { type Config, ConfigurationError, loadConfig } from '../config/config.js';
 import { DEVELOPMENT_KEY_ID } from '../config/development-key.js';
 import type { Environment } from '../config/environment.js';
 import { type KnownProvider, present, settingPrefix } from '../config/provider-settings.js';
+import { type Problem, SETTINGS } from '../config/settings.js';
 import { type Finding, problem } from './finding.js';
 
 /** Only so that reading makes no file: where the real one is missing or wrong, nothing is sealed or opened with it. */

@@ -1,0 +1,176 @@
+import { BlockList } from 'node:net';
+import { z } from 'zod';
+import type { Environment } from './environment.js';
+import { present } from './provider-settings.js';
+import { parseSecretKeys } from './secret-keys.js';
+import { webAddress } from './web-address.js';
+
+const list = z.string().transform((text) => {
+  const parts = text.split(',').map((part) => part.trim());
+  return parts.filter((part) => part !== '');
+});
+const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+const days = z.coerce.number({ error: 'must be a number of days' }).positive('must be more than 0').max(3650);
+
+/** Every setting that is not a provider's: how it is read, what it is without a value, what it means. */
+export const SETTINGS = {
+  NODE_ENV: {
+    read: z.enum(['development', 'production', 'test'], { error: 'must be development, production or test' }),
+    otherwise: 'development',
+    meaning: '`production` turns on the refusals marked P',
+  },
+  HOST: {
+    read: z.string(),
+    otherwise: '`127.0.0.1` (P: `0.0.0.0`)',
+    meaning: 'address to listen on',
+  },
+  PORT: {
+    read: z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(0).max(65535),
+    otherwise: '3000',
+    meaning: 'port to listen on; `0` picks a free one and the start line names it',
+  },
+  BASE_URL: {
+    read: webAddress,
+    otherwise: '`http://localhost:PORT` (P: required)',
+    meaning: 'where browsers find Gatehouse: the only source of redirect URIs, cookie names and flags',
+  },
+  DATABASE_URL: {
+    read: z.string().refine((text) => URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol), {
+      error: 'must be a Postgres address: postgres://user:password@host:5432/database',
+    }),
+    otherwise: 'embedded Postgres in `DATA_DIR` (P: required)',
+    meaning: '`postgres://…`, TLS parameters honoured',
+  },
+  DATABASE_POOL_SIZE: {
+    read: z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(1).max(1000),
+    otherwise: '10',
+    meaning: 'connections per process',
+  },
+  DATA_DIR: {
+    read: z.string(),
+    otherwise: '.data',
+    meaning: 'folder of the embedded database and the development key',
+  },
+  SECRET_KEYS: {
+    read: z.string().transform(parseSecretKeys),
+    otherwise: 'made and kept in `DATA_DIR` (P: required)',
+    meaning: 'comma list `id:base64 of 32 bytes`, newest first; the first one seals, all of them open',
+  },
+  OIDC_PROVIDERS: {
+    read: list.refine(
+      (names) => names.every((name) => PROVIDER_NAME.test(name)) && new Set(names).size === names.length,
+      {
+        error: 'must be a comma list of names in lower case letters, digits and hyphens, each once',
+      },
+    ),
+    otherwise: '',
+    meaning: 'comma list of names; `acme` is an OpenID provider by `ACME_ISSUER`, `ACME_CLIENT_ID`, `ACME_CLIENT_SECRET` and `ACME_LABEL`', // prettier-ignore
+  },
+  OAUTH_INSECURE_TRANSPORT: {
+    read: z.enum(['0', '1'], { error: 'must be 0 or 1' }),
+    otherwise: '0',
+    meaning: '`1` lets `BASE_URL` and provider endpoints be plain http (P: loopback addresses only)',
+  },
+  SIGN_UP: {
+    read: z.enum(['open', 'closed', 'invited'], { error: 'must be open, closed or invited' }),
+    otherwise: 'open',
+    meaning: '`open`: anybody the provider and the hook let in; `closed`: known people only; `invited`: also whoever has an invitation for their verified email', // prettier-ignore
+  },
+  ALLOWED_EMAIL_DOMAINS: {
+    read: list,
+    otherwise: '',
+    meaning: 'comma list; only people with a verified email in one of them',
+  },
+  ADMIN_ACCOUNTS: {
+    read: list.refine((accounts) => accounts.every((account) => /^[a-z][a-z0-9-]*:.+$/.test(account)), {
+      error: 'must be a comma list of provider:subject, for example google:108…',
+    }),
+    otherwise: 'none (with the stand-in: its person "Ada")',
+    meaning: 'comma list `provider:subject`; these accounts get the role `admin` at sign-in',
+  },
+  SESSION_IDLE_DAYS: { read: days, otherwise: '14', meaning: 'days without a visit after which a session ends' },
+  SESSION_ABSOLUTE_DAYS: { read: days, otherwise: '90', meaning: 'days after which a session ends in any case' },
+  ATTEMPT_RETENTION_DAYS: {
+    read: days.min(1, 'must be at least 1'),
+    otherwise: '30',
+    meaning: 'days after which the record of a sign-in attempt is deleted; at least 1',
+  },
+  TRUST_PROXY: {
+    read: z.string().transform(parseTrustProxy),
+    otherwise: 'none',
+    meaning: 'hop count or comma list of CIDR ranges of the proxies in front; `true` is refused',
+  },
+  EXTENSIONS: {
+    read: list,
+    otherwise: '',
+    meaning: 'comma list of files or packages, each with a Nest module as default export',
+  },
+  LOG_LEVEL: {
+    read: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
+      error: 'must be fatal, error, warn, info, debug or trace',
+    }),
+    otherwise: 'info',
+    meaning: 'the least important line that is written',
+  },
+  LOG_FORMAT: {
+    read: z.enum(['pretty', 'json'], { error: 'must be pretty or json' }),
+    otherwise: '`pretty` (P: `json`)',
+    meaning: '`json`: one object per line',
+  },
+} as const;
+
+type SettingName = keyof typeof SETTINGS;
+type SettingValue<Name extends SettingName> = z.output<(typeof SETTINGS)[Name]['read']>;
+
+/** What is wrong with a setting. The message never holds its value. */
+export interface Problem {
+  readonly setting: string;
+  readonly message: string;
+}
+
+/** The ways to read a setting, and what was found wrong on them. */
+export interface Settings {
+  readonly production: boolean;
+  readonly problems: readonly Problem[];
+  readonly complain: (setting: string, message: string) => void;
+  readonly read: <Name extends SettingName>(name: Name) => SettingValue<Name> | undefined;
+  /** The same, and in production it may not be missing. */
+  readonly required: <Name extends SettingName>(name: Name, advice: string) => SettingValue<Name> | undefined;
+}
+
+export function settingsIn(environment: Environment): Settings {
+  const problems: Problem[] = [];
+  const complain = (setting: string, message: string) => void problems.push({ setting, message });
+  const read = <Name extends SettingName>(name: Name): SettingValue<Name> | undefined => {
+    const text = present(environment, name);
+    if (text === undefined) return undefined;
+    const result = SETTINGS[name].read.safeParse(text);
+    if (!result.success) complain(name, result.error.issues.map((issue) => issue.message).join('; '));
+    return result.data as SettingValue<Name> | undefined;
+  };
+  const production = read('NODE_ENV') === 'production';
+  const required = <Name extends SettingName>(name: Name, advice: string): SettingValue<Name> | undefined => {
+    if (production && present(environment, name) === undefined) complain(name, `is required in production: ${advice}`);
+    return read(name);
+  };
+  return { production, problems, complain, read, required };
+}
+
+function parseTrustProxy(text: string): number | { ranges: readonly string[] } | { problem: string } {
+  if (/^\d{1,2}$/.test(text)) return Number(text);
+  const ranges = text.split(',').map((range) => range.trim());
+  return ranges.every(isAddressRange)
+    ? { ranges }
+    : { problem: 'must be the number of proxies in front, or a comma list of addresses or CIDR ranges' };
+}
+
+function isAddressRange(range: string): boolean {
+  const [address = '', prefix] = range.split('/');
+  const family = address.includes(':') ? 'ipv6' : 'ipv4';
+  try {
+    new BlockList().addSubnet(address, prefix === undefined ? 8 : Number(prefix), family);
+    return prefix === undefined || /^\d+$/.test(prefix);
+  } catch {
+    return false;
+  }
+}
