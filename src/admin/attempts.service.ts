@@ -14,7 +14,7 @@ import { attemptColumns } from './attempts.columns.js';
 import { WHY_FAILED } from './attempts.wording.js';
 import { CsvFiles } from './csv.js';
 import { KnownProviders } from './known-providers.js';
-import { ListingReader, type Page, type Total } from './listing.js';
+import { type CountedPage, ListingReader } from './listing.js';
 import { storedValues } from './stored-values.js';
 
 /** Every try to sign in that is kept, as whoever runs this place sees them. */
@@ -29,16 +29,13 @@ export class Attempts {
   ) {}
 
   /** A page of them, and how many there are. @throws ValidationFailedError */
-  async page(
-    query: AttemptFilters & { limit: number; cursor?: string },
-  ): Promise<Page<ShownAttempt> & { total: Total }> {
+  async page(query: AttemptFilters & { limit: number; cursor?: string }): Promise<CountedPage<ShownAttempt>> {
     const conditions = attemptConditions(query);
-    const [page, total] = await Promise.all([
-      this.listings.page(ATTEMPTS, { ...query, sort: ATTEMPT_ORDER, conditions }),
-      this.listings.total(ATTEMPTS, conditions),
+    const [page] = await Promise.all([
+      this.listings.countedPage(ATTEMPTS, { ...query, sort: ATTEMPT_ORDER, conditions }),
       this.refuseUnknown(query),
     ]);
-    return { ...page, total };
+    return page;
   }
 
   /** All of them that the filters find, as a CSV file. */

@@ -6,7 +6,7 @@ import { AUDIT_COLUMNS } from './audit-log.columns.js';
 import { AUDIT_LOG, AUDIT_ORDER, auditConditions, type AuditFilters, type ShownEntry } from './audit-log.listing.js';
 import { ACTS } from './audit-log.wording.js';
 import { CsvFiles } from './csv.js';
-import { ListingReader, type Page, type Total } from './listing.js';
+import { type CountedPage, ListingReader } from './listing.js';
 import { storedValues } from './stored-values.js';
 
 /** The whole audit trail, as whoever runs this place sees it. */
@@ -19,14 +19,13 @@ export class AuditLog {
   ) {}
 
   /** A page of it, and how many entries there are. @throws ValidationFailedError */
-  async page(query: AuditFilters & { limit: number; cursor?: string }): Promise<Page<ShownEntry> & { total: Total }> {
+  async page(query: AuditFilters & { limit: number; cursor?: string }): Promise<CountedPage<ShownEntry>> {
     const conditions = auditConditions(query);
-    const [page, total] = await Promise.all([
-      this.listings.page(AUDIT_LOG, { ...query, sort: AUDIT_ORDER, conditions }),
-      this.listings.total(AUDIT_LOG, conditions),
+    const [page] = await Promise.all([
+      this.listings.countedPage(AUDIT_LOG, { ...query, sort: AUDIT_ORDER, conditions }),
       this.refuseUnknown(query),
     ]);
-    return { ...page, total };
+    return page;
   }
 
   /** All of it that the filters find, as a CSV file. */

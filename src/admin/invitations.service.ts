@@ -13,7 +13,7 @@ import {
   type InvitationsQuery,
   type ListedInvitation,
 } from './invitations.listing.js';
-import { ListingReader, type Page, type Total } from './listing.js';
+import { type CountedPage, ListingReader } from './listing.js';
 
 const COLUMNS = `
   id, email, invited_by AS "invitedBy", invited_at AS "invitedAt", used_at AS "usedAt", used_by AS "usedBy",
@@ -64,13 +64,8 @@ export class InvitationsService {
   ) {}
 
   /** A page of them, and how many there are. @throws ValidationFailedError */
-  async page(query: InvitationsQuery): Promise<Page<ListedInvitation> & { total: Total }> {
-    const conditions = invitationConditions(query);
-    const [page, total] = await Promise.all([
-      this.listings.page(INVITATIONS, { ...query, conditions }),
-      this.listings.total(INVITATIONS, conditions),
-    ]);
-    return { ...page, total };
+  async page(query: InvitationsQuery): Promise<CountedPage<ListedInvitation>> {
+    return this.listings.countedPage(INVITATIONS, { ...query, conditions: invitationConditions(query) });
   }
 
   /**

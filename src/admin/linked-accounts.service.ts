@@ -10,7 +10,7 @@ import {
 import { CsvFiles } from './csv.js';
 import { KnownProviders } from './known-providers.js';
 import { linkedAccountColumns } from './linked-accounts.columns.js';
-import { ListingReader, type Page, type Total } from './listing.js';
+import { type CountedPage, ListingReader } from './listing.js';
 
 /** Every linked account there is, as whoever runs this place sees them. */
 @Injectable()
@@ -23,16 +23,12 @@ export class LinkedAccounts {
   ) {}
 
   /** A page of them, and how many there are. @throws ValidationFailedError */
-  async page(
-    query: LinkedAccountFilters & { limit: number; cursor?: string },
-  ): Promise<Page<ListedAccount> & { total: Total }> {
-    const conditions = linkedAccountConditions(query);
-    const [page, total] = await Promise.all([
-      this.listings.page(LINKED_ACCOUNTS, { ...query, conditions }),
-      this.listings.total(LINKED_ACCOUNTS, conditions),
+  async page(query: LinkedAccountFilters & { limit: number; cursor?: string }): Promise<CountedPage<ListedAccount>> {
+    const [page] = await Promise.all([
+      this.listings.countedPage(LINKED_ACCOUNTS, { ...query, conditions: linkedAccountConditions(query) }),
       this.refuseUnknownProvider(query.provider),
     ]);
-    return { ...page, total };
+    return page;
   }
 
   /** All of them that the filters find, as a CSV file. */

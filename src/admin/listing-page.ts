@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { ValidationFailedError } from '../api/validation-failed.error.js';
 import { counted, inFull } from '../text/numbers.js';
 import type { Cell, Column } from './columns.js';
-import type { Page, Total } from './listing.js';
+import type { CountedPage, Total } from './listing.js';
 
 const TEXT_LIMIT = 80;
 
@@ -66,10 +66,8 @@ export function addressOf(path: string, fields: Readonly<Record<string, string |
 interface ListingRequest<Schema extends z.ZodObject, Item> {
   readonly query: unknown;
   readonly schema: Schema;
-  readonly read: (query: z.infer<Schema>) => Promise<Counted<Item>>;
+  readonly read: (query: z.infer<Schema>) => Promise<CountedPage<Item>>;
 }
-
-type Counted<Item> = Page<Item> & { readonly total: Total };
 
 /** What a page shows beside its listing, and what the listing is made of. */
 type Surroundings<Item> = { readonly facts: ListingFacts<Item> } & Readonly<Record<string, unknown>>;
@@ -98,7 +96,7 @@ export async function showListing<Schema extends z.ZodObject, Item>(
   response.render(view, { ...model, listing: listingPage(facts, asked, page, refusal?.message) });
 }
 
-async function readOrRefuse<Item>(read: () => Promise<Counted<Item>>) {
+async function readOrRefuse<Item>(read: () => Promise<CountedPage<Item>>) {
   try {
     return { page: await read(), refusal: undefined };
   } catch (error) {
@@ -111,7 +109,7 @@ async function readOrRefuse<Item>(read: () => Promise<Counted<Item>>) {
 function listingPage<Item>(
   facts: ListingFacts<Item>,
   { given, leftOut }: Pick<PageQuery<unknown>, 'given' | 'leftOut'>,
-  page: Counted<Item> | undefined,
+  page: CountedPage<Item> | undefined,
   refusal: string | undefined,
 ) {
   const { path, called, fields, orders, none, csvPath, chosenFor } = facts;

@@ -54,6 +54,9 @@ export interface Page<Item> {
   readonly previousCursor: string | null;
 }
 
+/** A page, and how many rows there are in all. */
+export type CountedPage<Item> = Page<Item> & { readonly total: Total };
+
 /** So many rows are counted. Further on one wants to know how many it is about. */
 const COUNTED = 10_000;
 /** A search is counted row by row, and each row that it finds must be looked at. */
@@ -88,6 +91,15 @@ export class ListingReader {
       nextCursor: hasNext ? cursorAt('next', shown.at(-1)) : null,
       previousCursor: hasPrevious ? cursorAt('previous', shown[0]) : null,
     };
+  }
+
+  /** A page, and how many rows there are in all. @throws ValidationFailedError as `page` */
+  async countedPage<Row extends object, Item>(
+    listing: Listing<Row, Item>,
+    request: PageRequest,
+  ): Promise<CountedPage<Item>> {
+    const [page, total] = await Promise.all([this.page(listing, request), this.total(listing, request.conditions)]);
+    return { ...page, total };
   }
 
   /** How many rows there are. */

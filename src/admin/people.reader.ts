@@ -5,7 +5,7 @@ import { UnknownIdError } from '../access/access.errors.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { CsvFiles } from './csv.js';
-import { ListingReader, type Page, type Total } from './listing.js';
+import { type CountedPage, ListingReader } from './listing.js';
 import { PEOPLE_COLUMNS } from './people.columns.js';
 import { type ListedPerson, PEOPLE, peopleConditions, type PeopleFilters } from './people.listing.js';
 
@@ -21,15 +21,8 @@ export class PeopleReader {
   ) {}
 
   /** A page of them, and how many there are. @throws ValidationFailedError */
-  async page(
-    query: PeopleFilters & { limit: number; cursor?: string },
-  ): Promise<Page<ListedPerson> & { total: Total }> {
-    const conditions = peopleConditions(query);
-    const [page, total] = await Promise.all([
-      this.listings.page(PEOPLE, { ...query, conditions }),
-      this.listings.total(PEOPLE, conditions),
-    ]);
-    return { ...page, total };
+  async page(query: PeopleFilters & { limit: number; cursor?: string }): Promise<CountedPage<ListedPerson>> {
+    return this.listings.countedPage(PEOPLE, { ...query, conditions: peopleConditions(query) });
   }
 
   /** All of them that the filters find, as a CSV file. */
