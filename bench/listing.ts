@@ -32,7 +32,7 @@ const WARM_UP = 5;
 const LIMIT = 50;
 /** Against plain SQL, and against the smallest size. */
 const HIGHEST_RATIO = 1.5;
-/** A hundredth of a millisecond is the clock's own noise: below that much a growth is none. */
+/** Less than this is the machine's own noise: a growth is counted from there. */
 const NOISE_MS = 1;
 const EXPORTED = Number(process.env.EXPORTED ?? 1_000_000);
 const HIGHEST_RSS_GROWTH_MIB = 30;

@@ -1,8 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import { CurrentSession, CurrentUser, RecentSignIn } from '../access/access.decorators.js';
-import { clientOf } from '../access/client.js';
+import { CurrentActor, CurrentSession, CurrentUser, RecentSignIn } from '../access/access.decorators.js';
+import { type Actor, clientOf } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
@@ -50,12 +50,8 @@ export class AccountApi {
     summary: 'Ends a link. The grant is taken back at the provider afterwards.',
     problems: ['last_account'],
   })
-  async unlink(
-    @CurrentUser() user: SignedInUser,
-    @Param('id', { schema: id }) accountId: string,
-    @Req() request: Request,
-  ): Promise<void> {
-    await this.accounts.unlink(user.id, accountId, user.id, clientOf(request));
+  async unlink(@CurrentActor() actor: Actor, @Param('id', { schema: id }) accountId: string): Promise<void> {
+    await this.accounts.unlink(actor.id, accountId, actor);
   }
 
   @Get('sessions')

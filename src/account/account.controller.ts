@@ -1,8 +1,8 @@
 import { Body, Controller, Get, Param, ParseUUIDPipe, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { CurrentSession, CurrentUser, RecentSignIn } from '../access/access.decorators.js';
+import { CurrentActor, CurrentSession, CurrentUser, RecentSignIn } from '../access/access.decorators.js';
 import { UnknownIdError } from '../access/access.errors.js';
-import { clientOf } from '../access/client.js';
+import { type Actor, clientOf } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { PendingLinkCookie } from '../auth/pending-link-cookie.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
@@ -50,12 +50,11 @@ export class AccountController {
   @Post('accounts/:id/unlink')
   @RecentSignIn()
   async unlink(
-    @CurrentUser() user: SignedInUser,
+    @CurrentActor() actor: Actor,
     @Param('id', IdPipe) id: string,
-    @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
-    await this.accounts.unlink(user.id, id, user.id, clientOf(request));
+    await this.accounts.unlink(actor.id, id, actor);
     response.redirect(303, '/account');
   }
 

@@ -1,6 +1,6 @@
 import type { ShownEntry } from './audit-log.listing.js';
 import { actText, dataText } from './audit-log.wording.js';
-import { personCell, softCell, timeCell } from './cells.js';
+import { personCell, shortened, softCell, timeCell } from './cells.js';
 import type { Cell, Column } from './columns.js';
 
 /** What is seen of an entry: on the page those with a label, in the CSV file all of them. In their order. */
@@ -41,7 +41,7 @@ function actorCell({ actorId, actorName, isActorHere }: ShownEntry): Cell {
 function targetCell({ target, actorId, targetUserId, targetUserName }: ShownEntry): Cell {
   if (target === `user:${actorId}`) return softCell('themselves');
   if (targetUserId === null) return { text: target, isCode: true };
-  const name = targetUserName ?? 'somebody without a name';
+  const name = shortened(targetUserName ?? 'somebody without a name');
   const [kind = ''] = target.split(':');
   return {
     text: kind === 'user' ? name : `${kind} of ${name}`,

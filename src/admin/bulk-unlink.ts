@@ -77,7 +77,7 @@ export class BulkUnlink {
 
   async #unlink(userId: string, id: string, actor: Actor): Promise<Outcome> {
     try {
-      await this.accounts.unlink(userId, id, actor.id, actor.client);
+      await this.accounts.unlink(userId, id, actor);
       return 'unlinked';
     } catch (error) {
       if (!(error instanceof OAuthAccountError)) throw error;

@@ -1,6 +1,6 @@
+import { moment } from '../account/wording.js';
 import { counted, inFull } from '../text/numbers.js';
 import type { ColumnChart, LineChart, Size, SplitDay } from './charts.js';
-import { moment } from '../account/wording.js';
 import { type DashboardNumbers, DAYS } from './dashboard.service.js';
 
 /** Each chart is drawn twice, so that its letters are as large on a phone as on a desk. */

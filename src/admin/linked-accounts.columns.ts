@@ -1,5 +1,5 @@
 import type { NamedProvider } from '../account/provider-names.js';
-import { emailCell, timeCell } from './cells.js';
+import { emailCell, shortened, timeCell } from './cells.js';
 import type { Column } from './columns.js';
 import type { ListedAccount } from './linked-accounts.listing.js';
 
@@ -9,7 +9,7 @@ export const linkedAccountColumns = (nameOf: (provider: string) => NamedProvider
     name: 'name',
     label: 'Account',
     cell: ({ name, email, subject, user }) => ({
-      text: name ?? email ?? subject,
+      text: shortened(name ?? email ?? subject),
       href: `/admin/users/${user.id}`,
       note: user.blockedAt === null ? undefined : 'blocked',
     }),
@@ -29,7 +29,7 @@ export const linkedAccountColumns = (nameOf: (provider: string) => NamedProvider
   {
     name: 'subject',
     label: 'Subject',
-    cell: ({ subject }) => ({ text: subject, isCode: true }),
+    cell: ({ subject }) => ({ text: shortened(subject), isCode: true }),
   },
   {
     name: 'health',

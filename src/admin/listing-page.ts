@@ -5,8 +5,6 @@ import { counted, inFull } from '../text/numbers.js';
 import type { Cell, Column } from './columns.js';
 import type { CountedPage, Total } from './listing.js';
 
-const TEXT_LIMIT = 80;
-
 /** A field of the form above a listing. */
 export interface FilterField {
   /** As in the query. */
@@ -161,7 +159,7 @@ function listingPage<Item>(
 function cellOf(label: string, { text, href, time, note, beside, provider, gate, isCode, isSoft, act }: Cell) {
   return {
     label,
-    text: shortened(text),
+    text,
     href,
     time,
     note,
@@ -172,12 +170,6 @@ function cellOf(label: string, { text, href, time, note, beside, provider, gate,
     isSoft,
     act,
   };
-}
-
-/** Where one value would fill the window, the row leads to all of it. */
-function shortened(text: string): string {
-  const characters = Array.from(text);
-  return characters.length <= TEXT_LIMIT ? text : `${characters.slice(0, TEXT_LIMIT).join('')}…`;
 }
 
 /** A heading leads to its order, and from there to the same one from its other end. */

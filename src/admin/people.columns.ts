@@ -1,4 +1,4 @@
-import { emailCell, softCell, timeCell } from './cells.js';
+import { emailCell, shortened, softCell, timeCell } from './cells.js';
 import type { Column } from './columns.js';
 import type { ListedPerson } from './people.listing.js';
 
@@ -13,7 +13,7 @@ export const PEOPLE_COLUMNS: readonly Column<ListedPerson>[] = [
     name: 'name',
     label: 'Person',
     cell: (person) => ({
-      text: calledOf(person),
+      text: shortened(calledOf(person)),
       href: `/admin/users/${person.id}`,
       note: person.blockedAt === null ? undefined : 'blocked',
     }),

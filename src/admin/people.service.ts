@@ -91,7 +91,7 @@ export class PeopleService {
   async unlink(accountId: string, actor: Actor): Promise<string> {
     const account = await this.accounts.findById(accountId);
     if (!account) throw new UnknownIdError();
-    await this.accounts.unlink(account.userId, account.id, actor.id, actor.client);
+    await this.accounts.unlink(account.userId, account.id, actor);
     return account.userId;
   }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type Repository, type UpdateResult } from 'typeorm';
-import type { Client } from '../access/client.js';
+import type { Actor } from '../access/client.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { type HealthReason, OAuthAccount } from './oauth-account.entity.js';
@@ -50,18 +50,19 @@ export class OAuthAccountsService {
   /**
    * Ends a link; the grant is taken back at the provider afterwards. The last way in stays.
    *
-   * @param actorId who does it: the person, or an admin
+   * @param actor the person, or an admin
    * @throws OAuthAccountError `not_found`, `last_account`
    */
-  async unlink(userId: string, accountId: string, actorId: string, { ip, reference }: Client): Promise<void> {
+  async unlink(userId: string, accountId: string, actor: Actor): Promise<void> {
+    const { ip, reference } = actor.client;
     const { provider } = await retryConflicts(() =>
       this.dataSource.transaction(async (manager) => {
         const accounts = await lockAccounts(manager, userId);
         const account = accounts.find(({ id }) => id === accountId);
         if (!account) throw OAuthAccountError.notFound();
         if (accounts.length === 1)
-          throw actorId === userId ? OAuthAccountError.last() : OAuthAccountError.lastOfSomebody();
-        await manager.query(UNLINK, [accountId, actorId, ip, reference]);
+          throw actor.id === userId ? OAuthAccountError.last() : OAuthAccountError.lastOfSomebody();
+        await manager.query(UNLINK, [accountId, actor.id, ip, reference]);
         await this.revocations.requestWith(manager, [account], 'account_unlinked');
         await manager.query(VOID_LINKS, [userId]);
         return account;

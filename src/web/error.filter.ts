@@ -217,10 +217,12 @@ function pageOf(request: Request): string {
   return /^\/(account|admin)\//.test(path) ? nearestPage(request, path) : '/';
 }
 
-/** A button's address continues that of the page it stands on. */
+/** The address of a button continues that of the page it stands on. */
 function nearestPage(request: Request, path: string): string {
-  if (path === '' || methodsOf(request, path).includes('GET')) return path || '/';
-  return nearestPage(request, path.slice(0, path.lastIndexOf('/')));
+  for (let page = path; page !== ''; page = page.slice(0, page.lastIndexOf('/'))) {
+    if (methodsOf(request, page).includes('GET')) return page;
+  }
+  return '/';
 }
 
 /** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */
