@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
+import { LINKED_ACCOUNTS, linkedAccountConditions } from '../src/admin/linked-accounts.listing.js';
 import { ADA, PEOPLE } from '../src/stand-in/people.js';
 import type { TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import type { TestDatabase } from './support/database.js';
 import { type Desk, type Listed, openDesk, signIn } from './support/desk.js';
+import { planOf } from './support/plans.js';
 
 let desk: Desk;
 let database: TestDatabase;
@@ -435,5 +437,44 @@ describe('the page /admin/accounts', () => {
     expect((await grace.post('/admin/accounts/unlink', { id: randomUUID() })).status).toBe(403);
     expect((await grace.post('/admin/accounts/review', { id: randomUUID() })).status).toBe(403);
     expect((await grace.get('/api/admin/accounts')).status).toBe(200);
+  });
+});
+
+describe('the statement of a page', () => {
+  it('walks an index in every order and for every filter, however many there are', async () => {
+    await database.query(
+      `WITH people AS (INSERT INTO users (id, name) SELECT gen_random_uuid(), n::text FROM generate_series(1, 50000) n RETURNING id, name::int AS n)
+       INSERT INTO oauth_accounts (id, user_id, provider, subject, email, name, health, health_reason, linked_at, last_used_at)
+       SELECT gen_random_uuid(), id, CASE WHEN n % 50 = 0 THEN 'slack' ELSE 'google' END, md5(n::text),
+              md5(n::text) || '@mail.example', 'Person ' || n % 500, CASE WHEN n % 900 = 0 THEN 'needs_reconnect' ELSE 'connected' END,
+              CASE WHEN n % 900 = 0 THEN 'revoked' END, now() - n * interval '1 minute', now() - n * interval '1 second'
+       FROM people`,
+    );
+    // VACUUM also sorts in what the search index has put off.
+    await database.query('VACUUM ANALYZE users, oauth_accounts');
+    const filters = [
+      {},
+      { provider: 'google' },
+      { provider: 'slack' },
+      { health: 'needs_reconnect' },
+      { q: 'person 77' },
+      { q: 'person 77', provider: 'slack' },
+    ] as const;
+    const seen: Record<string, string> = {};
+    for (const sort of ['linkedAt', '-linkedAt', 'lastUsedAt', '-lastUsedAt', 'email', '-email'] as const) {
+      for (const filter of filters) {
+        const conditions = linkedAccountConditions({ sort, ...filter });
+        seen[`${sort} ${JSON.stringify(filter)}`] = await planOf(database, LINKED_ACCOUNTS, { conditions, sort });
+      }
+    }
+    expect(Object.entries(seen).filter(([, plan]) => plan.includes('Seq Scan on oauth_accounts'))).toEqual([]);
+    expect(seen['-linkedAt {}']).toContain('oauth_accounts_linked_at');
+    expect(seen['lastUsedAt {"provider":"slack"}']).toContain('oauth_accounts_provider_last_used_at');
+    expect(seen['email {}']).toContain('oauth_accounts_email');
+    expect(seen['-linkedAt {"health":"needs_reconnect"}']).toContain('oauth_accounts_broken');
+    // Both in the one index: what a name finds elsewhere is not looked at.
+    expect(seen['-linkedAt {"q":"person 77","provider":"slack"}']).toMatch(
+      /on oauth_accounts_search\b.*\n +Index Cond: \(\(provider = 'slack'/,
+    );
   });
 });

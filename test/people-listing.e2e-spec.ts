@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import type { DataSource } from 'typeorm';
 import { INVITATIONS, invitationConditions } from '../src/admin/invitations.listing.js';
-import { type Listing, ListingReader, type PageRequest } from '../src/admin/listing.js';
 import { PEOPLE, peopleConditions } from '../src/admin/people.listing.js';
 import type { TestApp } from './support/app.js';
 import { type ApiJudge, apiJudge } from './support/api-document.js';
 import { type Browser } from './support/browser.js';
 import type { TestDatabase } from './support/database.js';
 import { type Desk, openDesk } from './support/desk.js';
+import { planOf } from './support/plans.js';
 
 let desk: Desk;
 let database: TestDatabase;
@@ -207,23 +206,6 @@ describe('GET /api/admin/invitations', () => {
 describe('the statement of a page', () => {
   const MANY = 50_000;
 
-  /** How the database would read a page and what follows it. */
-  async function planOf<Row extends object>(
-    listing: Listing<Row, unknown>,
-    request: Omit<PageRequest, 'limit'>,
-  ): Promise<string> {
-    const plans: string[] = [];
-    const explaining = {
-      query: async (text: string, values: unknown[]) => {
-        const rows = await database.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${text}`, values);
-        plans.push(rows.map((row) => row['QUERY PLAN']).join('\n'));
-        return [];
-      },
-    };
-    await new ListingReader(explaining as unknown as DataSource).page(listing, { ...request, limit: 50 });
-    return plans.join('\n');
-  }
-
   beforeAll(async () => {
     await database.query('DELETE FROM users WHERE id <> $1', [adaId]);
   });
@@ -250,7 +232,7 @@ describe('the statement of a page', () => {
     const filters = [{}, { role: 'user' }, { role: 'viewer' }, { blocked: 'true' }, { blocked: 'false' }, { q: 'abcd12' }] as const; // prettier-ignore
     for (const sort of ['createdAt', '-createdAt', 'lastSignedInAt', '-lastSignedInAt', 'email', '-email']) {
       for (const filter of filters) {
-        seen[`${sort} ${JSON.stringify(filter)}`] = await planOf(PEOPLE, {
+        seen[`${sort} ${JSON.stringify(filter)}`] = await planOf(database, PEOPLE, {
           conditions: peopleConditions(filter),
           sort,
         });
@@ -259,7 +241,10 @@ describe('the statement of a page', () => {
     for (const sort of ['invitedAt', '-invitedAt']) {
       for (const filter of [{}, { state: 'open' }, { state: 'withdrawn' }, { q: 'abcd12' }] as const) {
         const conditions = invitationConditions(filter);
-        seen[`invitations ${sort} ${JSON.stringify(filter)}`] = await planOf(INVITATIONS, { conditions, sort });
+        seen[`invitations ${sort} ${JSON.stringify(filter)}`] = await planOf(database, INVITATIONS, {
+          conditions,
+          sort,
+        });
       }
     }
     const wrong = Object.entries(seen).filter(([, plan]) => /Seq Scan on (users|invitations) (u|i)_1\b/.test(plan));
