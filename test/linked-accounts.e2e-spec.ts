@@ -402,6 +402,15 @@ describe('the page /admin/accounts', () => {
     expect((await page('/admin/accounts?provider=nobody-knows')).text).toContain('There is no such provider here.');
   });
 
+  it('shortens what would fill the window, and the API does not', async () => {
+    await store({ subject: 's'.repeat(255), name: '🦆'.repeat(255) });
+    const { text } = await page('/admin/accounts');
+    expect(text).toContain(`>${'s'.repeat(80)}…<`);
+    expect(text).toContain(`>${'🦆'.repeat(80)}…<`);
+    const { items } = await list({ q: 'sss' });
+    expect(items).toMatchObject([{ subject: 's'.repeat(255) }]);
+  });
+
   it('says that nothing is like that', async () => {
     expect((await page('/admin/accounts?q=nobody+at+all')).text).toContain('No linked accounts are like that.');
   });
