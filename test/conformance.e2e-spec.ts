@@ -4,12 +4,14 @@ import { once } from 'node:events';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { candidateOf, loadCheckedCatalogue } from '../src/conformance/candidates.js';
 import { checkProvider } from '../src/conformance/check-provider.js';
 import { CHECKS } from '../src/conformance/checks.js';
 import { failuresOf } from '../src/conformance/report.js';
 import { ConformanceKit, type ProviderResult } from '../src/conformance/run.js';
-import type { OAuthProvider } from '../src/oauth/provider.js';
+import { subject, text } from '../src/oauth/claims.js';
+import { defineProvider, type OAuthProvider } from '../src/oauth/provider.js';
 import { spotify } from '../src/providers/spotify.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 
@@ -152,6 +154,74 @@ describe('the check that is meant for it', () => {
     },
     ONE_PROVIDER_LIMIT_MS,
   );
+
+  describe('a provider with a GraphQL userinfo', () => {
+    const address = 'https://api.graph.example/graphql';
+    const request = { query: '{ viewer { id name email } }' };
+    const graph = defineProvider({
+      id: 'graph',
+      label: 'Graph',
+      scopes: spotify.scopes,
+      endpoints: { ...endpoints(), userinfo_endpoint: address },
+      emails: 'unverified',
+      quirks: { ...spotify.quirks, userinfo: { json: request } },
+      claims: z.object({ data: z.object({ viewer: z.object({ id: subject, name: text, email: text }) }) }),
+      toProfile: ({ data: { viewer } }) => ({ subject: viewer.id, name: viewer.name, email: viewer.email }),
+    });
+    const viewer = { id: 'ada-graph', name: 'Ada', email: 'ada@mail.example' };
+    const profile = {
+      subject: 'ada-graph',
+      email: 'ada@mail.example',
+      emailVerified: false,
+      name: 'Ada',
+      pictureUrl: null,
+    };
+    const refused = { errors: [{ message: 'Authentication required' }] };
+    const call = `POST ${address}`;
+    const fixture = {
+      ...fixtureOf('spotify'),
+      calls: { [call]: { json: { query: '{\n  viewer { id name email }\n}' }, answer: { data: { viewer } } } },
+      profile,
+      another: {
+        calls: { [call]: { answer: { data: { viewer: { ...viewer, id: 'grace-graph' } } } } },
+        profile: { ...profile, subject: 'grace-graph' },
+      },
+      variants: [
+        { name: 'refused with status 200', calls: { [call]: { answer: refused } }, code: 'provider_refused' },
+        { name: 'without data', calls: { [call]: { answer: { data: null, ...refused } } }, code: 'provider_refused' },
+        {
+          name: 'without an optional field',
+          calls: { [call]: { answer: { data: { viewer: { ...viewer, email: null } }, ...refused } } },
+          profile: { ...profile, email: null },
+        },
+        {
+          name: 'without the user',
+          calls: { [call]: { answer: { data: { viewer: null }, ...refused } } },
+          code: 'provider_answer_invalid',
+        },
+      ],
+    };
+
+    it(
+      'passes with the documented query',
+      async () => {
+        const { failures } = await checkProvider(graph, fixture, { databaseUrl: database.url });
+        expect(failures).toEqual([]);
+      },
+      ONE_PROVIDER_LIMIT_MS,
+    );
+
+    it(
+      'fails with another one',
+      async () => {
+        const other = { ...graph, quirks: { ...graph.quirks, userinfo: { json: { query: '{ viewer { id } }' } } } };
+        expect(failed(await checkProvider(other, fixture, { databaseUrl: database.url }))).toEqual([
+          'sign-in.requests',
+        ]);
+      },
+      ONE_PROVIDER_LIMIT_MS,
+    );
+  });
 
   it('says what a fixture lacks, by its place', async () => {
     const fixture = { ...fixtureOf('spotify'), token: { address: 'https://accounts.spotify.com/api/token' } };

@@ -257,6 +257,7 @@ export class DocumentedProvider {
       good =
         this.#requests.compareFields(what, this.#requests.fieldsOf(request, 'form'), this.#filledAll(call.form)) &&
         good;
+    if (call.json) good = this.#requests.compareJson(what, request, call.json) && good;
     const elsewhere = call.form !== undefined || Object.values(query).includes(this.#accessToken) || key.includes('{access_token}'); // prettier-ignore
     const given = header(request, 'authorization');
     const documented = Object.keys(call.headers ?? {}).some((name) => name.toLowerCase() === 'authorization');

@@ -23,6 +23,8 @@ const callFacts = {
   headers: strings.optional(),
   /** Fields of a form, where the token travels there and not in a header. */
   form: strings.optional(),
+  /** The JSON body of a POST, beside the token's header: a GraphQL query, in which white space does not count. */
+  json: json.optional(),
   ...body,
 };
 const scheme = z.enum(['Bearer', 'OAuth']);

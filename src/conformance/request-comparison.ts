@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Fixture } from './fixture.js';
 import { header, type Received, type Strings, stringsIn } from './messages.js';
 import { basicCredentials, faultOfGeneratedSecret, type RegisteredClient } from './registered-client.js';
@@ -101,6 +102,15 @@ export class RequestComparison {
     return this.compareFields(`the address of ${what}`, given, expected);
   }
 
+  compareJson(what: string, { headers, body }: Received, expected: unknown): boolean {
+    if (String(headers['content-type']).split(';')[0] !== 'application/json') {
+      return this.complain(`${what} does not have the content type application/json`);
+    }
+    return isDeepStrictEqual(withoutLayout(parsed(body)), withoutLayout(expected))
+      ? true
+      : this.complain(`${what} has another JSON body than documented`);
+  }
+
   /** What the body says. */
   fieldsOf({ headers, body, address }: Received, format: 'form' | 'json'): Record<string, string> {
     const type = String(headers['content-type'] ?? '').split(';')[0];
@@ -117,6 +127,13 @@ export class RequestComparison {
     this.complaints.push(complaint);
     return false;
   }
+}
+
+/** The same JSON with each run of white space as one space. */
+function withoutLayout(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value ?? null), (_key, inner: unknown) =>
+    typeof inner === 'string' ? inner.replace(/\s+/g, ' ').trim() : inner,
+  );
 }
 
 function parsed(body: string): unknown {

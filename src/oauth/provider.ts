@@ -160,7 +160,7 @@ export interface ProviderQuirks {
   readonly revokedToken?: 'access_token';
 }
 
-/** How userinfo is asked, where that is not GET with a Bearer token. */
+/** How userinfo is requested, where that is not GET with a Bearer token. */
 export interface UserinfoRequest {
   readonly method?: 'POST';
   /** The word before the token in `Authorization`. Default: `Bearer`. */
@@ -168,6 +168,8 @@ export interface UserinfoRequest {
   readonly query?: Parameters | ((accessToken: string, settings: ProviderSettings) => Parameters);
   /** The fields of a form that is sent instead of the header. */
   readonly form?: (accessToken: string, settings: ProviderSettings) => Parameters;
+  /** A JSON body, sent by POST beside the header: the query of a GraphQL API. `claims` checks the whole response. */
+  readonly json?: Readonly<Record<string, unknown>>;
   /** Its answer does not name the subject as the id_token does, so the two cannot be compared. */
   readonly isAnonymous?: true;
 }

@@ -3,7 +3,7 @@ import { jsonObject, type ProviderAnswer, type ProviderCall, type ProviderHttp }
 import type { ConfiguredProvider } from './provider.registry.js';
 
 /**
- * Asks userinfo in the way of the provider; the token travels in the header (RFC 6750 §2.1), or in a form where the
+ * Requests userinfo in the way of the provider; the token travels in the header (RFC 6750 §2.1), or in a form where the
  * provider wants it there, and never in the address.
  *
  * @throws OAuthError; `provider_refused` with the status 401, 403 or 404 in its cause
@@ -16,18 +16,19 @@ export async function readUserinfo(
   call: Pick<ProviderCall, 'signal' | 'lane'> = {},
 ): Promise<Record<string, unknown>> {
   const step = 'userinfo';
-  const { method = 'GET', scheme = 'Bearer', query = {}, form } = provider.provider.quirks?.userinfo ?? {};
+  const { method = 'GET', scheme = 'Bearer', query = {}, form, json } = provider.provider.quirks?.userinfo ?? {};
   const url = new URL(address);
   const parameters = typeof query === 'function' ? query(accessToken, provider.settings) : query;
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   const headers = { ...provider.headers, authorization: `${scheme} ${accessToken}` };
+  const request = { step, method, headers, ...call } as const;
   const answer = form
-    ? await http.post(url.href, form(accessToken, provider.settings), { step, headers: provider.headers, ...call })
-    : await http.send(url.href, { step, method, headers, ...call });
+    ? await http.post(url.href, form(accessToken, provider.settings), { ...request, headers: provider.headers })
+    : await http.send(url.href, json ? { ...request, ...jsonBody(json, headers) } : request);
   refuseFailures(answer);
   const claims = jsonObject(answer.text);
   if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');
-  if (typeof claims.error === 'string') throw new OAuthError('provider_refused', step, 'an error with status 200');
+  if (isError(claims)) throw new OAuthError('provider_refused', step, 'an error with status 200');
   return claims;
 }
 
@@ -54,6 +55,22 @@ export async function readAsUser(
   } catch (cause) {
     throw new OAuthError('provider_answer_invalid', step, 'not JSON', { cause });
   }
+}
+
+function jsonBody(json: Readonly<Record<string, unknown>>, headers: Readonly<Record<string, string>>) {
+  return {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify(json),
+  };
+}
+
+/**
+ * An error that came with status 200: that of OAuth, or that of GraphQL, where `errors` without `data` mean that
+ * nothing was read. With `data` they say that a part is missing, and `claims` knows whether it is needed.
+ */
+function isError({ error, errors, data }: Readonly<Record<string, unknown>>): boolean {
+  return typeof error === 'string' || (Array.isArray(errors) && errors.length > 0 && (data ?? undefined) === undefined);
 }
 
 function refuseFailures({ status }: ProviderAnswer): void {
