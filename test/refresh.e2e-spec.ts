@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { type GatehouseProcess, startProcess } from './support/process.js';
+import { type FaultContext, faultNamed, send } from './support/provider-faults.js';
 import { startProvider, type TestProvider } from './support/provider-server.js';
 
 /** More where it is looked at closely: `ROUNDS=50 npm test -- test/refresh`. */
@@ -102,6 +104,7 @@ const refreshes = () => provider.requests.filter(({ body }) => body?.grant_type 
 
 interface AccountRow {
   readonly tokens_version: number;
+  readonly refresh_token_version: number;
   readonly health: string;
   readonly health_reason: string | null;
 }
@@ -244,6 +247,66 @@ describe('a database that cannot store what a refresh brought', () => {
     await database.query('DROP TRIGGER refuse_tokens ON oauth_accounts');
     expect(await home(browser, app)).toContain(LIVE);
     expect(refreshes()).toHaveLength(1);
+  });
+});
+
+describe('a sign-in without a refresh token of its own while the stored one is being rotated', () => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await startApp(database.url, { ...provider.environment('GOOGLE'), SECRET_KEYS: KEYS });
+  });
+
+  afterAll(() => app.close());
+
+  /** Ada with an ended access token, and a second sign-in of hers whose response has no refresh token. */
+  async function returning(): Promise<{ browser: Browser; signInAgain: () => Promise<void> }> {
+    provider.rotation = 'reuseKillsFamily';
+    const browser = await signInExpired(app);
+    // Every access token is renewed before it is used.
+    provider.accessTokenLifetimeInSeconds = 1;
+    provider.issuesRefreshToken = false;
+    const other = new Browser(app.url);
+    const callback = provider.authorize(await other.begin(), { as: 'ada' });
+    return {
+      browser,
+      signInAgain: async () => {
+        expect((await other.get(callback)).status).toBe(303);
+      },
+    };
+  }
+
+  it('stores the rotated token when the sign-in is stored first', async () => {
+    const { browser, signInAgain } = await returning();
+    const { refresh_token_version: before } = await account();
+    let respond: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (respond = resolve));
+    const late = async (_request: unknown, response: ServerResponse, { honest }: FaultContext) => {
+      const answer = await honest();
+      await held;
+      send(response, answer);
+    };
+    provider.faults.set('token', { ...faultNamed('hang'), name: 'answers late', apply: late }, { times: 1 });
+    const page = home(browser, app);
+    await provider.arrived('token', 2);
+    await signInAgain();
+    respond();
+    await page;
+    await until(async () => (await account()).refresh_token_version > before);
+    expect(await home(browser, app)).toContain(LIVE);
+    expect(await account()).toMatchObject({ health: 'connected' });
+  });
+
+  it('keeps the rotated token when the sign-in read the stored one before', async () => {
+    const { browser, signInAgain } = await returning();
+    const release = await database.hold('SELECT FROM users FOR UPDATE');
+    const signedIn = signInAgain();
+    await database.waiting(1);
+    expect(await home(browser, app)).toContain(LIVE);
+    await release();
+    await signedIn;
+    expect(await home(browser, app)).toContain(LIVE);
+    expect(await account()).toMatchObject({ health: 'connected' });
   });
 });
 

@@ -11,15 +11,25 @@ interface FactsRow {
   account_id: string | null;
   user_id: string | null;
   sealed_tokens: string | null;
+  refresh_token_version: number | null;
   user_blocked: boolean;
   email_owner_id: string | null;
   invited: boolean;
 }
 
+/** The linked account as it was read. */
+export interface KnownAccount {
+  readonly id: string;
+  readonly userId: string;
+  readonly sealedTokens: string | null;
+  /** Changes with each new refresh token, so that a write can tell whether it read the current one. */
+  readonly refreshTokenVersion: number;
+}
+
 /** What the database knows of a proven identity, and what follows from it. */
 export interface Known {
   readonly decision: Decision;
-  readonly account: { readonly id: string; readonly userId: string; readonly sealedTokens: string | null } | undefined;
+  readonly account: KnownAccount | undefined;
   /** Whose verified address it is. */
   readonly emailOwnerId: string | null;
 }
@@ -38,7 +48,10 @@ export class KnownFacts {
     const [row] = await runPrepared<FactsRow>(this.dataSource, READ_FACTS, values);
     if (!row) throw new TypeError('the facts always are one row');
     const { account_id: id, user_id: userId, sealed_tokens: sealedTokens, email_owner_id: emailOwnerId } = row;
-    const account = id === null || userId === null ? undefined : { id, userId, sealedTokens };
+    const account =
+      id === null || userId === null
+        ? undefined
+        : { id, userId, sealedTokens, refreshTokenVersion: row.refresh_token_version ?? 0 };
     const decision = decide({
       intent: linksFor === undefined ? 'sign_in' : 'link',
       profile,

@@ -75,7 +75,7 @@ export class LinkService {
       }
       const isNew = decision.kind === 'link';
       const account = { id: known?.id ?? uuidV7(), userId };
-      const kept = keepRefreshToken(tokens, this.vault.open(placeOf(account), known?.sealedTokens ?? null));
+      const { tokens: kept, keptVersion } = keepRefreshToken(tokens, this.vault, known);
       try {
         const rows = await runPrepared(this.dataSource, isNew ? LINK : RECONNECT, [
           ...storedValues(authorization, kept, this.vault.seal(placeOf(account), kept)),
@@ -88,6 +88,7 @@ export class LinkService {
           decision.kind,
           decision.because,
           new Date(attempt.startedAtMs),
+          ...(isNew ? [] : [keptVersion]),
         ]);
         if (rows.length === 1) return { accountId: account.id, userId, provider, isNew };
       } catch (error) {

@@ -90,7 +90,7 @@ export class SignInService {
       }
 
       const account = { id: known.account?.id ?? uuidV7(), userId: known.account?.userId ?? uuidV7() };
-      const kept = keepRefreshToken(tokens, this.vault.open(placeOf(account), known.account?.sealedTokens ?? null));
+      const { tokens: kept, keptVersion } = keepRefreshToken(tokens, this.vault, known.account);
       const sessionId = uuidV7();
       try {
         const [row] = await runPrepared<{ replaced_id: string | null; replaced_user_id: string | null }>(
@@ -112,7 +112,7 @@ export class SignInService {
             this.#sessionSeconds,
             replacedToken === undefined ? null : tokenHash(replacedToken),
             deviceOf(client.userAgent) ?? null,
-            ...(decision.kind === 'register' ? [this.config.signUp === 'invited'] : []),
+            decision.kind === 'register' ? this.config.signUp === 'invited' : keptVersion,
           ],
         );
         if (row) {

@@ -7,13 +7,14 @@ import type { PreparedStatement } from '../database/prepared.js';
  * Parameters shared by all that write: 1 provider, 2 subject, 3 email, 4 email verified, 5 name, 6 picture, 7 scopes,
  * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 session id, 13 ip, 14 state hash, 15 reference,
  * 16 decision, 17 its reasons. Of a sign-in: 18 role admin, 19 session token hash, 20 user agent, 21 session seconds,
- * 22 token hash of the session replaced, 23 device. Of a registration: 24 only with an invitation. Of a link: 18 when it
- * was begun.
+ * 22 token hash of the session replaced, 23 device, 24 version of the refresh token kept. Of a registration: 24 only with an
+ * invitation. Of a link: 18 when it was begun, 19 version of the refresh token kept.
  */
 export const READ_FACTS: PreparedStatement = {
   name: 'sign-in-facts',
   text: `
-    SELECT a.id AS account_id, a.user_id, a.sealed_tokens, u.blocked_at IS NOT NULL AS user_blocked,
+    SELECT a.id AS account_id, a.user_id, a.sealed_tokens, a.refresh_token_version,
+           u.blocked_at IS NOT NULL AS user_blocked,
            (SELECT id FROM users WHERE email_verified AND lower(email) = lower($3)) AS email_owner_id,
            EXISTS (SELECT FROM invitations
                    WHERE lower(email) = lower($3) AND used_at IS NULL AND withdrawn_at IS NULL) AS invited
@@ -22,15 +23,23 @@ export const READ_FACTS: PreparedStatement = {
     LEFT JOIN users u ON u.id = a.user_id`,
 };
 
-/** What a person at a provider has of ours, from the newest answer; a link that was broken is whole again. */
-const REFRESH_ACCOUNT = `
+/**
+ * What a person at a provider has of ours, from the newest answer; a link that was broken is whole again.
+ *
+ * @param kept the parameter with the version of the stored refresh token that is written back, null where the response
+ *   brought a new one. No row is updated when a refresh has rotated that token since it was read: it is dead by now.
+ */
+const refreshAccount = (kept: string) => `
     UPDATE oauth_accounts a
     SET email = $3, email_verified = $4, name = $5, picture_url = $6, scopes = $7, sealed_tokens = $8,
-        tokens_version = tokens_version + 1, access_token_expires_at = $9, last_used_at = now(),
+        tokens_version = tokens_version + 1,
+        refresh_token_version = refresh_token_version + CASE WHEN ${kept}::integer IS NULL THEN 1 ELSE 0 END,
+        access_token_expires_at = $9, last_used_at = now(),
         health = 'connected', health_reason = NULL, refresh_locked_until = NULL, refresh_retry_at = NULL,
         health_since = CASE health WHEN 'connected' THEN health_since ELSE now() END
     FROM person
     WHERE a.id = $10 AND a.user_id = person.id AND a.provider = $1 AND a.subject = $2
+      AND (${kept}::integer IS NULL OR a.refresh_token_version = ${kept})
     RETURNING a.id, a.user_id`;
 
 /** What all endings do once there is an \`account\`: the attempt's outcome, audit. */
@@ -67,8 +76,8 @@ const SIGNED_IN = `
   FROM account LEFT JOIN replaced ON true`;
 
 /**
- * Somebody who is known. No row comes back when the person was blocked or the account went away since the facts were
- * read; then nothing was changed: an account that left a person gives them no role. The person's row is locked before the
+ * Somebody who is known. No row comes back when the person was blocked, the account went away or its refresh token was
+ * rotated since the facts were read; then nothing was changed: an account that left a person gives them no role. The person's row is locked before the
  * account's, here and everywhere.
  */
 export const SIGN_IN: PreparedStatement = {
@@ -77,7 +86,7 @@ export const SIGN_IN: PreparedStatement = {
   WITH person AS (
     SELECT id FROM users WHERE id = $11 AND blocked_at IS NULL FOR NO KEY UPDATE
   ),
-  account AS (${REFRESH_ACCOUNT}
+  account AS (${refreshAccount('$24')}
   ),
   seen AS (
     UPDATE users SET last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END
@@ -156,7 +165,7 @@ export const RECONNECT: PreparedStatement = {
   name: 'reconnect',
   text: `
   WITH ${LINKING_PERSON},
-  account AS (${REFRESH_ACCOUNT}
+  account AS (${refreshAccount('$19')}
   ),${RECORD(`('account.reconnected', 'account')`)}
   SELECT user_id FROM account`,
 };

@@ -49,6 +49,13 @@ export class OAuthAccount {
   @Column({ name: 'tokens_version', type: 'integer' })
   tokensVersion: number;
 
+  /**
+   * Counts the refresh tokens this row has held. A sign-in whose response has none writes the stored one back only
+   * while it is still that one.
+   */
+  @Column({ name: 'refresh_token_version', type: 'integer' })
+  refreshTokenVersion: number;
+
   @Column({ name: 'access_token_expires_at', type: 'timestamptz', nullable: true })
   accessTokenExpiresAt: Date | null;
 

@@ -23,6 +23,9 @@ const VOID_LINKS = 'UPDATE users SET links_voided_at = clock_timestamp() WHERE i
 /** What tells one token set of an account from the next. */
 type TokenSetKey = Pick<OAuthAccount, 'id' | 'tokensVersion'>;
 
+/** What a refresh stores. */
+export type RenewedRow = Pick<OAuthAccount, 'sealedTokens' | 'accessTokenExpiresAt' | 'scopes' | 'refreshTokenVersion'>;
+
 /** Linked accounts: finding and ending them, and the rows of their tokens. */
 @Injectable()
 export class OAuthAccountsService {
@@ -85,6 +88,7 @@ export class OAuthAccountsService {
         sealedTokens: null,
         accessTokenExpiresAt: null,
         tokensVersion: () => 'tokens_version + 1',
+        refreshTokenVersion: () => 'refresh_token_version + 1',
         health: 'needs_reconnect',
         healthReason: 'revoked',
         healthSince: () => 'now()',
@@ -130,10 +134,7 @@ export class OAuthAccountsService {
   }
 
   /** Stores renewed tokens, unless a sign-in has brought newer ones meanwhile or the account is gone. */
-  async storeRefreshed(
-    { id, tokensVersion }: TokenSetKey,
-    renewed: Pick<OAuthAccount, 'sealedTokens' | 'accessTokenExpiresAt' | 'scopes'>,
-  ): Promise<boolean> {
+  async storeRefreshed({ id, tokensVersion }: TokenSetKey, renewed: RenewedRow): Promise<boolean> {
     const stored = await this.accounts.update(
       { id, tokensVersion },
       { ...renewed, tokensVersion: tokensVersion + 1, refreshLockedUntil: null, refreshRetryAt: null },

@@ -120,16 +120,22 @@ export class TokenRefresher implements BeforeApplicationShutdown {
       await this.accounts.unlock(account, retryAfter && Math.min(retryAfter, LONGEST_RETRY_AFTER_SECONDS));
       throw error;
     }
-    return this.#keep(account, renewed);
+    return this.#keep(account, stored, renewed);
   }
 
-  /** Stores what the provider gave. Whatever it replaced may be dead by now, so this is not given up lightly. */
-  async #keep(account: OAuthAccount, renewed: TokenSet): Promise<TokenSet> {
+  /**
+   * Stores what the provider gave. Whatever it replaced may be dead by now, so this is not given up lightly.
+   *
+   * @param replaced the tokens in the row of `account`
+   */
+  async #keep(account: OAuthAccount, replaced: TokenSet, renewed: TokenSet): Promise<TokenSet> {
+    const hasRotated = renewed.refreshToken !== replaced.refreshToken;
     const row = {
       sealedTokens: this.vault.seal(placeOf(account), renewed),
       accessTokenExpiresAt: renewed.expiresAt ?? null,
       // What was granted stays granted when one access token carries less of it (RFC 6749 §6).
       scopes: [...new Set([...account.scopes, ...renewed.scopes])],
+      refreshTokenVersion: account.refreshTokenVersion + (hasRotated ? 1 : 0),
     };
     for (const pause of [...STORE_RETRIES_MS, undefined]) {
       try {
@@ -154,12 +160,21 @@ export class TokenRefresher implements BeforeApplicationShutdown {
       await this.revocations.request(account, renewed, 'account_unlinked');
       throw new ReconnectRequiredError(account.provider, 'not_linked');
     }
-    // It moved to whoever its owner was merged into, with the old tokens, and nothing newer has come since.
-    if (now.userId !== account.userId && now.tokensVersion === account.tokensVersion + 1)
-      return this.#keep(now, renewed);
+    // The row still has the refresh token that this refresh used, and the provider may have rotated it.
+    if (now.refreshTokenVersion === account.refreshTokenVersion) return this.#merge(account, now, renewed);
     if (now.healthReason === 'revoked') await this.revocations.request(account, renewed, 'user_blocked');
     // A lost answer to our own update looks the same: then the row holds just these.
     return this.#stored(now);
+  }
+
+  /** Adds what a refresh brought to tokens that were written meanwhile and have no refresh token of their own. */
+  async #merge(account: OAuthAccount, now: OAuthAccount, renewed: TokenSet): Promise<TokenSet> {
+    const stored = this.#stored(now);
+    // A merge of users moved the account with its old tokens, and no sign-in has come since.
+    const isMoved = now.userId !== account.userId && now.tokensVersion === account.tokensVersion + 1;
+    if (isMoved) return this.#keep(now, stored, renewed);
+    if (renewed.refreshToken === stored.refreshToken) return stored;
+    return this.#keep(now, stored, { ...stored, refreshToken: renewed.refreshToken });
   }
 
   /** Gives the grant up, unless a sign-in was faster: then the old one is dead and the new one is not. */

@@ -189,6 +189,8 @@ export class TestProvider {
   people: ReturnType<typeof samplePeople> & Record<string, Person> = samplePeople();
   promisesIssuer!: boolean;
   rotation!: Rotation;
+  /** False: the response to a code has no refresh token, as Google's has none without a new consent. */
+  issuesRefreshToken!: boolean;
   pkce!: Pkce;
   clientAuthentication!: 'any' | 'client_secret_post' | 'client_secret_basic';
   accessTokenLifetimeInSeconds!: number;
@@ -247,6 +249,7 @@ export class TestProvider {
     this.promisesIssuer = this.options.promisesIssuer ?? false;
     this.redirectUris = [];
     this.rotation = 'never';
+    this.issuesRefreshToken = true;
     this.pkce = 'required';
     this.clientAuthentication = 'any';
     this.accessTokenLifetimeInSeconds = ACCESS_TOKEN_LIFETIME_IN_SECONDS;
@@ -440,7 +443,8 @@ export class TestProvider {
         const proof = { redirectUri: form.redirect_uri, codeVerifier: form.code_verifier };
         const issued = this.#grants.exchange(form.code ?? '', proof, lifetime);
         if (!issued) throw new Refusal('invalid_grant');
-        return this.#tokenSet(issued, await this.#idTokenOfExchange(issued, gone));
+        const idToken = await this.#idTokenOfExchange(issued, gone);
+        return this.#tokenSet(this.issuesRefreshToken ? issued : { ...issued, refreshToken: undefined }, idToken);
       }
       case 'refresh_token': {
         const issued = this.#grants.refresh(form.refresh_token ?? '', this.rotation, lifetime);

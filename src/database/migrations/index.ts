@@ -6,6 +6,7 @@ import { AuditChain1764310000000 } from './1764310000000-audit-chain.js';
 import { Invitations1764320000000 } from './1764320000000-invitations.js';
 import { PeopleListing1764330000000 } from './1764330000000-people-listing.js';
 import { Dashboard1764340000000 } from './1764340000000-dashboard.js';
+import { RefreshTokenVersion1764490000000 } from './1764490000000-refresh-token-version.js';
 
 /** Every migration in order. A list and not a glob: what runs is what is written here. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   Invitations1764320000000,
   PeopleListing1764330000000,
   Dashboard1764340000000,
+  RefreshTokenVersion1764490000000,
 ];
