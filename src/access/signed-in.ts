@@ -18,6 +18,8 @@ export interface SignedInSession {
   readonly provider: string | null;
   readonly signedInAt: Date;
   readonly expiresAt: Date;
+  /** The user authenticated at most ten minutes ago, by the database's clock. */
+  readonly isRecent: boolean;
 }
 
 export interface SignedIn {

@@ -113,6 +113,7 @@ export class SignInService {
             replacedToken === undefined ? null : tokenHash(replacedToken),
             deviceOf(client.userAgent) ?? null,
             decision.kind === 'register' ? this.config.signUp === 'invited' : keptVersion,
+            authorization.authenticatedAt ?? null,
           ],
         );
         if (row) {

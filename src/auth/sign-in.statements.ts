@@ -7,8 +7,8 @@ import type { PreparedStatement } from '../database/prepared.js';
  * Parameters shared by all that write: 1 provider, 2 subject, 3 email, 4 email verified, 5 name, 6 picture, 7 scopes,
  * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 session id, 13 ip, 14 state hash, 15 reference,
  * 16 decision, 17 its reasons. Of a sign-in: 18 role admin, 19 session token hash, 20 user agent, 21 session seconds,
- * 22 token hash of the session replaced, 23 device, 24 version of the refresh token kept. Of a registration: 24 only with an
- * invitation. Of a link: 18 when it was begun, 19 version of the refresh token kept.
+ * 22 token hash of the session replaced, 23 device, 24 version of the refresh token kept, 25 authenticated at. Of a
+ * registration: 24 only with an invitation. Of a link: 18 when it was begun, 19 version of the refresh token kept.
  */
 export const READ_FACTS: PreparedStatement = {
   name: 'sign-in-facts',
@@ -62,8 +62,10 @@ const BEGIN_SESSION = `
     DELETE FROM sessions USING account WHERE token_hash = $22 RETURNING sessions.id, sessions.user_id
   ),
   session AS (
-    INSERT INTO sessions (id, token_hash, user_id, account_id, ip, user_agent, expires_at)
-    SELECT $12::uuid, $19::bytea, user_id, id, $13::inet, $20::text, now() + make_interval(secs => $21) FROM account
+    INSERT INTO sessions (id, token_hash, user_id, account_id, ip, user_agent, expires_at,
+                          authenticated_at)
+    SELECT $12::uuid, $19::bytea, user_id, id, $13::inet, $20::text, now() + make_interval(secs => $21), $25::timestamptz
+    FROM account
   )`;
 
 /** The kind of browser stays when its session has ended: only so can a later sign-in be told to be from a new one. */

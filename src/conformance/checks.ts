@@ -6,6 +6,7 @@ import { FACTS } from './facts.checks.js';
 import { ID_TOKEN } from './id-token.checks.js';
 import { IDENTITY } from './identity.checks.js';
 import { ODD_VALUES } from './odd-values.checks.js';
+import { REAUTHENTICATION } from './reauthentication.checks.js';
 import { SECRETS } from './secrets.checks.js';
 import { TOKENS } from './tokens.checks.js';
 
@@ -16,6 +17,7 @@ export const CHECKS: readonly Check[] = [
   ...IDENTITY,
   ...CALLBACK,
   ...ID_TOKEN,
+  ...REAUTHENTICATION,
   ...ERRORS,
   ...ODD_VALUES,
   ...TOKENS,

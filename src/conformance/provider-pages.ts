@@ -1,5 +1,5 @@
 import { settingPrefix } from '../config/provider-settings.js';
-import type { EmailPolicy, OAuthProvider } from '../oauth/provider.js';
+import type { EmailPolicy, OAuthProvider, Reauthentication } from '../oauth/provider.js';
 import type { Fixture } from './fixture.js';
 import { fixtureFile, readFixture } from './fixtures.js';
 
@@ -15,6 +15,15 @@ const EMAILS: Readonly<Record<EmailPolicy, string>> = {
   verified: 'It says of each address whether it has checked it, and is believed.',
   operator: 'What it says of an address is worth what the people who run that server are worth: unverified, until `<ID>_TRUST_EMAILS=1`.', // prettier-ignore
 };
+
+const REAUTHENTICATION: Readonly<Record<Reauthentication, string>> = {
+  max_age:
+    'Before a protected action, the user authenticates again there (`max_age`), and the verified `auth_time` says when.',
+  'prompt=login':
+    'Before a protected action, the user authenticates again there (`prompt=login`). It does not report when users authenticate.',
+};
+const NO_REAUTHENTICATION =
+  'It documents no way to make a user authenticate again: before a protected action, any new sign-in within ten minutes counts, also one through a session that is open there.';
 
 /** What an operator wants to know about each provider, from its file and its fixture, and the list of them all. */
 export function providerPages(catalogue: readonly OAuthProvider[]): readonly ProviderPage[] {
@@ -69,6 +78,7 @@ function pageOf(provider: OAuthProvider, fixture: Fixture): string {
       `Asked for: ${scopes}; others by \`${prefix}_SCOPES\`.`,
       proofOf(provider),
       EMAILS[emailsOf(provider)].replace('<ID>', prefix),
+      provider.reauthentication ? REAUTHENTICATION[provider.reauthentication] : NO_REAUTHENTICATION,
       fixture.refresh
         ? 'Its tokens are renewed while the person is away.'
         : 'Its tokens cannot be renewed: when one ends, the person connects again.',

@@ -8,6 +8,8 @@ export interface Authorization {
   readonly profile: ProviderProfile;
   readonly claims: unknown;
   readonly tokens: TokenSet;
+  /** When the user authenticated at the provider. Undefined: it does not report it, and the sign-in itself counts. */
+  readonly authenticatedAt?: Date;
   readonly attempt: SignInAttempt;
 }
 

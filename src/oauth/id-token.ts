@@ -17,7 +17,7 @@ import type { ConfiguredProvider } from './provider.registry.js';
 import { waitUntil } from './shared-read.js';
 
 /** How far a provider's clock and ours may differ. */
-const CLOCK_TOLERANCE_IN_SECONDS = 60;
+export const CLOCK_TOLERANCE_IN_SECONDS = 60;
 /** An id_token of a sign-in was made a moment ago. */
 const ISSUED_AT_MOST_SECONDS_AGO = 600;
 /** No id_token is valid for longer; also keeps absurd numbers out. */

@@ -6,6 +6,7 @@ import { cleanProfile } from './profile.js';
 import { ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import type { ClaimsCall, DescribedProfile, Details } from './provider.js';
+import { authenticationTime } from './reauthentication.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import type { TokenAnswer } from './token-answer.js';
 import { readAsUser, readUserinfo } from './userinfo.js';
@@ -33,7 +34,9 @@ export class IdentityProof {
     if (!attempt.neededScopes.every((scope) => scopes.includes(scope))) {
       throw new OAuthError('access_denied', 'token_request', 'a permission that was asked for was not given');
     }
-    const checked = await facts.claims['~standard'].validate(await this.#claims(provider, answer, way));
+    const proven = facts.idToken && !facts.fetchClaims ? await this.#verified(provider, answer, way) : undefined;
+    const authenticatedAt = authenticationTime(facts, proven, attempt);
+    const checked = await facts.claims['~standard'].validate(await this.#claims(provider, answer, way, proven));
     if (checked.issues) {
       const code = facts.idToken ? 'claims_invalid' : 'provider_answer_invalid';
       throw new OAuthError(code, 'claims', 'the claims are not what the provider documents');
@@ -44,13 +47,19 @@ export class IdentityProof {
       profile: cleanProfile(vouchedFor(provider, facts.toProfile(checked.value, { ...way.details, ...details }))),
       claims: checked.value,
       tokens: { accessToken, refreshToken, expiresAt, scopes, details },
+      authenticatedAt,
       attempt,
     };
   }
 
-  async #claims(provider: ConfiguredProvider, answer: TokenAnswer, way: WayBack): Promise<unknown> {
+  /** @param proven the claims of the verified id_token, where it identifies the user */
+  async #claims(
+    provider: ConfiguredProvider,
+    answer: TokenAnswer,
+    way: WayBack,
+    proven: Record<string, unknown> | undefined,
+  ): Promise<unknown> {
     const facts = provider.provider;
-    const { idToken } = facts;
     const signal = way.deadline;
     const userinfo = async () => {
       const address = await provider.userinfoEndpoint(signal, { ...way.details, ...answer.details });
@@ -58,9 +67,8 @@ export class IdentityProof {
       return readUserinfo(this.http, provider, address, answer.accessToken, { signal });
     };
     if (facts.fetchClaims) return facts.fetchClaims(await this.#call(provider, answer, way, userinfo));
-    if (!idToken) return userinfo();
-    const proven = await this.#verified(provider, answer, way);
-    if (!idToken.withUserinfo || (await provider.userinfoEndpoint(signal)) === undefined) return proven;
+    if (!proven) return userinfo();
+    if (!facts.idToken?.withUserinfo || (await provider.userinfoEndpoint(signal)) === undefined) return proven;
     const told = await userinfo();
     // OpenID Connect Core §5.3.2: without the same subject, userinfo must not be used.
     if (told.sub !== proven.sub) throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject');

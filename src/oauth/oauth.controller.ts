@@ -7,6 +7,7 @@ import { FailureRecorder } from './failure-recorder.js';
 import { CallbackLeg, LinkLeg, OAuthGuard, type OAuthOutcome } from './oauth.guard.js';
 import { MethodNotAllowedError } from '../access/access.errors.js';
 import type { OAuthProvider } from './provider.js';
+import { REAUTHENTICATE } from './reauthentication.js';
 
 /** The routes of one provider: begin a sign-in, and come back from it. */
 export function OAuthController({ id, label, mark, quirks }: OAuthProvider): Type {
@@ -33,6 +34,7 @@ export function OAuthController({ id, label, mark, quirks }: OAuthProvider): Typ
         provider: { id, label, mark },
         action: `/${id}`,
         returnTo: typeof request.query.returnTo === 'string' ? request.query.returnTo : '/',
+        reauthenticate: request.query[REAUTHENTICATE] === '1',
         consent: typeof request.query.consent === 'string' ? request.query.consent : undefined,
       });
     }

@@ -16,8 +16,9 @@ import { OAUTH_STARTING, OAuthStarting } from './oauth.events.js';
 import { OAuthError } from './oauth.errors.js';
 import type { StrategyOutcome } from './oauth2.strategy.js';
 import { type ConfiguredProvider, ProviderRegistry } from './provider.registry.js';
+import { REAUTHENTICATE, reauthenticationParameters } from './reauthentication.js';
 import { returnToPath } from './return-to.js';
-import { AttemptCookies, draftAttempt, type LinkingPerson } from './sign-in-attempt.js';
+import { AttemptCookies, type AttemptDraft, draftAttempt, type LinkingPerson } from './sign-in-attempt.js';
 
 /** The whole way back, from the callback to the session: provider calls, hook and storing. */
 const SIGN_IN_LIMIT_MS = 8000;
@@ -103,6 +104,7 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
           this.registry.baseUrl,
           this.registry.signInRoutes,
         ),
+        reauthenticates: !linksFor && sent[REAUTHENTICATE] === '1',
         askedScopes: [...ask],
         neededScopes: [...needed],
       });
@@ -156,7 +158,7 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
 
     async #authorizationParameters(
       provider: ConfiguredProvider,
-      { intent, returnTo }: { intent: 'sign_in' | 'link'; returnTo: string },
+      { intent, returnTo, reauthenticates }: Pick<AttemptDraft, 'intent' | 'returnTo' | 'reauthenticates'>,
     ) {
       const { provider: facts, settings } = provider;
       const starting = new OAuthStarting(provider.id, intent, returnTo);
@@ -173,6 +175,8 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
         ...(typeof own === 'function' ? own(settings) : own),
         ...(prompt === '' ? {} : { prompt }),
         ...starting.parameters,
+        // Last, so that no setting or listener weakens it.
+        ...(reauthenticates ? reauthenticationParameters(facts) : {}),
       };
     }
 

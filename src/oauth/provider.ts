@@ -48,6 +48,8 @@ export interface OAuthProvider<Claims = unknown> {
   readonly authorizationParams?: Parameters | ((settings: ProviderSettings) => Parameters);
   /** The `prompt` sent when `<ID>_PROMPT` is not set. */
   readonly prompt?: string;
+  /** How it is asked to authenticate the user again before a protected action. Absent: it documents no way. */
+  readonly reauthentication?: Reauthentication;
   readonly quirks?: ProviderQuirks;
   /** Checks the provider's JSON; an answer that does not pass is refused before anything is stored. */
   readonly claims: StandardSchemaV1<unknown, Claims>;
@@ -98,6 +100,12 @@ export interface ProviderPlace {
  * server are worth; `<ID>_TRUST_EMAILS=1` is the operator's word for them.
  */
 export type EmailPolicy = 'none' | 'unverified' | 'verified' | 'operator';
+
+/**
+ * OpenID Connect Core §3.1.2.1. `max_age`: it documents this parameter and reports in the id_token when the user
+ * authenticated (`auth_time`), which is verified. `prompt=login`: it authenticates the user again and reports nothing.
+ */
+export type Reauthentication = 'max_age' | 'prompt=login';
 
 export interface IdTokenRules {
   /**
@@ -273,6 +281,9 @@ export function defineProvider<Claims>(provider: OAuthProvider<Claims>): OAuthPr
         `Provider "${provider.id}": "${origin}" in apiOrigins is not an origin like https://api.example.com.`,
       );
     }
+  }
+  if (provider.reauthentication === 'max_age' && (!provider.idToken || provider.fetchClaims)) {
+    throw new TypeError(`Provider "${provider.id}": max_age needs a verified id_token, which carries auth_time.`);
   }
   return Object.freeze(provider);
 }

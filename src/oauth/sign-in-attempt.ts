@@ -32,6 +32,8 @@ const sealedAttempt = z.object({
   linksFor: linkingPerson.optional(),
   returnTo: z.string(),
   startedAtMs: z.number(),
+  /** Begun because an action needs a recent authentication. */
+  reauthenticates: z.boolean().default(false),
   /** Scopes that are asked for beside the provider's usual ones. */
   askedScopes: z.array(z.string()).default([]),
   /** Those of them that must come of this attempt. */
@@ -45,7 +47,10 @@ export type SignInAttempt = Readonly<z.infer<typeof sealedAttempt>>;
 export type AttemptDraft = Omit<SignInAttempt, 'codeVerifier'>;
 
 export function draftAttempt(
-  begun: Pick<SignInAttempt, 'provider' | 'intent' | 'linksFor' | 'returnTo' | 'askedScopes' | 'neededScopes'>,
+  begun: Pick<
+    SignInAttempt,
+    'provider' | 'intent' | 'linksFor' | 'returnTo' | 'reauthenticates' | 'askedScopes' | 'neededScopes'
+  >,
 ): AttemptDraft {
   return { ...begun, state: randomToken(), nonce: randomToken(), startedAtMs: Date.now() };
 }

@@ -3,6 +3,7 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const auth0 = openIdProvider({
   id: 'auth0',
   label: 'Auth0',
+  reauthentication: 'max_age',
   consoleUrl: 'https://manage.auth0.com/',
   referenceUrl: 'https://auth0.com/docs/api/authentication',
   notes: [

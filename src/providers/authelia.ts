@@ -4,6 +4,7 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const authelia = openIdProvider({
   id: 'authelia',
   label: 'Authelia',
+  reauthentication: 'max_age',
   referenceUrl: 'https://www.authelia.com/integration/openid-connect/introduction/',
   notes: [
     'The client has `token_endpoint_auth_method: client_secret_basic`, the default; Authelia takes no other than the one named there.',

@@ -3,6 +3,7 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const authentik = openIdProvider({
   id: 'authentik',
   label: 'authentik',
+  reauthentication: 'max_age',
   referenceUrl: 'https://docs.goauthentik.io/add-secure-apps/providers/oauth2/',
   notes: [
     'The issuer ends with a slash: `https://<host>/application/o/<slug>/`.',

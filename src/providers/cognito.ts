@@ -4,6 +4,7 @@ import { openIdClaims, openIdProvider } from '../oauth/openid-provider.js';
 export const cognito = openIdProvider({
   id: 'cognito',
   label: 'Amazon Cognito',
+  reauthentication: 'prompt=login',
   consoleUrl: 'https://console.aws.amazon.com/cognito/',
   referenceUrl: 'https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html',
   notes: [

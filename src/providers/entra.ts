@@ -11,6 +11,7 @@ export const entra = defineProvider({
     'An address counts as verified only where the optional claim `xms_edov` is in the ID token: add it to the application.',
   ],
   scopes: ['openid', 'email', 'profile', 'offline_access'],
+  reauthentication: 'prompt=login',
   idToken: {},
   // offline_access is never among the granted scopes; without it the next answer has no refresh token.
   quirks: { refreshParameters: { scope: '{scopes} offline_access' } },

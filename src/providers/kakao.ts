@@ -21,6 +21,7 @@ export const kakao = defineProvider({
     // Parts the person and the application, not just a token.
     revocation_endpoint: 'https://kapi.kakao.com/v1/user/unlink',
   },
+  reauthentication: 'prompt=login',
   quirks: { revocation: 'bearer' },
   // To an unlink of somebody who is not linked.
   tokenError: ({ code }) => (code === -101 ? 'invalid_token' : undefined),

@@ -4,6 +4,7 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const keycloak = openIdProvider({
   id: 'keycloak',
   label: 'Keycloak',
+  reauthentication: 'max_age',
   referenceUrl: 'https://www.keycloak.org/docs/latest/server_admin/#_oidc_clients',
   notes: [
     'The issuer is `https://<host>/realms/<realm>`, before Keycloak 17 `https://<host>/auth/realms/<realm>`.',

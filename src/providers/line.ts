@@ -20,6 +20,7 @@ export const line = defineProvider({
     jwks_uri: 'https://api.line.me/oauth2/v2.1/certs',
   },
   emails: 'unverified',
+  reauthentication: 'max_age',
   idToken: { issuers: ['https://access.line.me'], algorithms: ['ES256'] },
   quirks: {
     // Without it the id_token is signed with the channel secret (HS256).

@@ -30,6 +30,7 @@ export const microsoft = defineProvider({
       pattern: /^(common|organizations|consumers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,
     },
   },
+  reauthentication: 'prompt=login',
   idToken: { issuers: ['https://login.microsoftonline.com/{tid}/v2.0'] },
   // offline_access is never among the granted scopes; without it the next answer has no refresh token.
   quirks: { refreshParameters: { scope: '{scopes} offline_access' } },

@@ -4,6 +4,7 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const okta = openIdProvider({
   id: 'okta',
   label: 'Okta',
+  reauthentication: 'max_age',
   consoleUrl: 'https://developer.okta.com/',
   referenceUrl: 'https://developer.okta.com/docs/reference/api/oidc/',
   notes: [

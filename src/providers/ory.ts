@@ -4,6 +4,7 @@ import { openIdProvider } from '../oauth/openid-provider.js';
 export const ory = openIdProvider({
   id: 'ory',
   label: 'Ory',
+  reauthentication: 'max_age',
   consoleUrl: 'https://console.ory.sh/',
   referenceUrl: 'https://www.ory.sh/docs/oauth2-oidc/authorization-code-flow',
   notes: [

@@ -27,6 +27,7 @@ export const salesforce = defineProvider({
       pattern: HOST,
     },
   },
+  reauthentication: 'prompt=login',
   // The administrators of an organization create its users and their addresses.
   emails: 'operator',
   quirks: { keptDetails: ['instance_url'] },

@@ -24,6 +24,10 @@ export class Session {
   @Column({ name: 'signed_in_at', type: 'timestamptz' })
   signedInAt: Date;
 
+  /** At the provider, where it reports it. Null: the sign-in counts. */
+  @Column({ name: 'authenticated_at', type: 'timestamptz', nullable: true })
+  authenticatedAt: Date | null;
+
   @Column({ name: 'last_seen_at', type: 'timestamptz' })
   lastSeenAt: Date;
 

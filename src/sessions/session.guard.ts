@@ -6,9 +6,6 @@ import { AccessError } from '../access/access.errors.js';
 import { SessionCookie } from './session-cookie.js';
 import { SessionsService } from './sessions.service.js';
 
-/** How long a sign-in counts as recent. */
-const RECENT_MS = 10 * 60_000;
-
 /** Reads who is signed in and holds every route to what it declares. A route that declares nothing is closed. */
 @Injectable()
 export class SessionGuard implements CanActivate {
@@ -31,10 +28,8 @@ export class SessionGuard implements CanActivate {
     if (access === 'optional') return true;
     if (!request.signedIn) throw AccessError.notSignedIn();
     if (access && !access.includes(request.signedIn.user.role)) throw AccessError.forbidden();
-    if (this.reflector.getAllAndOverride<boolean | undefined>(RECENT_SIGN_IN, targets)) {
-      const { signedInAt } = request.signedIn.session;
-      if (Date.now() - signedInAt.getTime() > RECENT_MS) throw AccessError.recentSignInRequired();
-    }
+    const needsRecent = this.reflector.getAllAndOverride<boolean | undefined>(RECENT_SIGN_IN, targets);
+    if (needsRecent && !request.signedIn.session.isRecent) throw AccessError.recentSignInRequired();
     return true;
   }
 }

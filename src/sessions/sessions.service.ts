@@ -11,17 +11,21 @@ import { type PreparedStatement, runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
 import { SESSION_ENDED, type SessionEnded } from './sessions.events.js';
 
+/** How long an authentication counts as recent. */
+const RECENT_SECONDS = 10 * 60;
 /** A visit is written down this often at most. */
 const SEEN_INTERVAL_MS = 60_000;
 
 /**
  * A session with its person and provider: three lookups by unique index, no write. The limits are judged by the
- * database's clock, the same one that wrote the times.
+ * database's clock, the same one that wrote the times. Where the provider reported no time of the authentication
+ * (`authenticated_at` is null), the sign-in counts; `least` ignores null.
  */
 const READ_SESSION: PreparedStatement = {
   name: 'read-session',
   text: `
     SELECT s.id, s.account_id, s.signed_in_at, s.last_seen_at, s.expires_at, a.provider,
+           least(s.signed_in_at, s.authenticated_at) > now() - make_interval(secs => $4) AS is_recent,
            u.id AS user_id, u.name, u.email, u.email_verified, u.picture_url, u.role, u.created_at
     FROM sessions s
     JOIN users u ON u.id = s.user_id AND u.blocked_at IS NULL
@@ -87,6 +91,7 @@ interface SessionRow {
   signed_in_at: Date;
   last_seen_at: Date;
   expires_at: Date;
+  is_recent: boolean;
   user_id: string;
   name: string | null;
   email: string | null;
@@ -113,7 +118,7 @@ export class SessionsService {
 
   /** Who holds this token, or undefined when it is unknown, ended, too old, or its person is blocked. */
   async read(token: string): Promise<SignedIn | undefined> {
-    const values = [tokenHash(token), this.#absoluteSeconds, this.#idleSeconds];
+    const values = [tokenHash(token), this.#absoluteSeconds, this.#idleSeconds, RECENT_SECONDS];
     const [row] = await runPrepared<SessionRow>(this.dataSource, READ_SESSION, values);
     if (!row) return undefined;
     if (Date.now() - row.last_seen_at.getTime() > SEEN_INTERVAL_MS) this.#touch(row.id);
@@ -178,6 +183,7 @@ function signedIn(row: SessionRow): SignedIn {
       provider: row.provider,
       signedInAt: row.signed_in_at,
       expiresAt: row.expires_at,
+      isRecent: row.is_recent,
     },
   };
 }

@@ -31,6 +31,11 @@ const parameters = z.object({
   code_challenge_method: z.literal('S256'),
   nonce: z.string().max(NONCE_LIMIT).optional(),
   prompt: z.string().optional(),
+  // Nobody has a session at the stand-in: whoever comes back has just authenticated.
+  max_age: z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .optional(),
   access_type: z.enum(['online', 'offline']).optional(),
   response_mode: z.literal('query').optional(),
 });

@@ -57,7 +57,7 @@ export class StandInController {
       token_endpoint_auth_methods_supported: authMethods,
       revocation_endpoint_auth_methods_supported: [...authMethods, 'none'],
       code_challenge_methods_supported: ['S256'],
-      claims_supported: SCOPE_NAMES.flatMap((name) => SCOPES[name].claims),
+      claims_supported: [...SCOPE_NAMES.flatMap((name) => SCOPES[name].claims), 'auth_time'],
       claims_parameter_supported: false,
       request_parameter_supported: false,
       request_uri_parameter_supported: false,

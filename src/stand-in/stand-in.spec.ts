@@ -245,6 +245,7 @@ describe('GET /stand-in/authorize', () => {
     ['an unknown access_type', { access_type: 'always' }, 'invalid_request'],
     ['an unknown prompt', { prompt: 'please' }, 'invalid_request'],
     ['a prompt that contradicts itself', { prompt: 'none consent' }, 'invalid_request'],
+    ['a max_age that is no number', { max_age: 'soon' }, 'invalid_request'],
     ['a prompt that forbids to ask', { prompt: 'none' }, 'login_required'],
     ['an answer in the fragment', { response_mode: 'fragment' }, 'invalid_request'],
     ['a request object', { request: 'eyJ.e30.' }, 'request_not_supported'],

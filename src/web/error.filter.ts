@@ -20,6 +20,7 @@ import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
+import { REAUTHENTICATE } from '../oauth/reauthentication.js';
 import {
   ERROR_TEXTS,
   type ErrorText,
@@ -93,9 +94,12 @@ export class ErrorFilter implements ExceptionFilter {
 
   /** The way they came in by leads to the same person again; where it is gone, they choose another. */
   #signInAgain(request: Request): string {
-    const provider = request.signedIn?.session.provider ?? '';
-    const route = this.registry.has(provider) ? provider : 'login';
-    return `/${route}?${new URLSearchParams({ returnTo: pageOf(request) }).toString()}`;
+    const returnTo = pageOf(request);
+    const id = request.signedIn?.session.provider ?? '';
+    if (!this.registry.has(id)) return `/login?${new URLSearchParams({ returnTo }).toString()}`;
+    const { reauthentication } = this.registry.get(id).provider;
+    const query = { returnTo, ...(reauthentication && { [REAUTHENTICATE]: '1' }) };
+    return `/${id}?${new URLSearchParams(query).toString()}`;
   }
 
   /**

@@ -6,6 +6,7 @@ import { AuditChain1764310000000 } from './1764310000000-audit-chain.js';
 import { Invitations1764320000000 } from './1764320000000-invitations.js';
 import { PeopleListing1764330000000 } from './1764330000000-people-listing.js';
 import { Dashboard1764340000000 } from './1764340000000-dashboard.js';
+import { AuthenticatedAt1764460000000 } from './1764460000000-authenticated-at.js';
 import { RefreshTokenVersion1764490000000 } from './1764490000000-refresh-token-version.js';
 
 /** Every migration in order. A list and not a glob: what runs is what is written here. */
@@ -18,5 +19,6 @@ export const MIGRATIONS = [
   Invitations1764320000000,
   PeopleListing1764330000000,
   Dashboard1764340000000,
+  AuthenticatedAt1764460000000,
   RefreshTokenVersion1764490000000,
 ];
