@@ -42,9 +42,19 @@ export function setUp(app: INestApplication, config: Config, logger: Logger): vo
     '/assets',
     express.static(ASSETS, { index: false, redirect: false, dotfiles: 'ignore', maxAge: ASSET_AGE }),
   );
+  server.use(neverStored);
   server.use(refuseForeignMediaTypes);
   server.use('/api', express.json({ limit: JSON_LIMIT }));
   server.use(express.urlencoded({ extended: false, limit: FORM_LIMIT, parameterLimit: FIELD_LIMIT }));
+}
+
+/**
+ * Most responses depend on who asks, and those of a sign-in hold codes or send a browser on with them: nothing between
+ * keeps them, nor the history of the browser. A route whose response is the same for all callers can say otherwise.
+ */
+function neverStored(_request: Request, response: Response, next: NextFunction): void {
+  response.set('Cache-Control', 'no-store');
+  next();
 }
 
 /** Forms to pages, JSON to the API; a body of any other kind is refused instead of being ignored. */

@@ -179,7 +179,7 @@ describeInBrowser('the account pages in a browser', () => {
       await page.getByRole('heading', { name: 'Who goes there?' }).waitFor();
       expect(await me(page)).toBe(401);
       expect(await database.query(`SELECT FROM users`)).toEqual([]);
-      expect((await page.context().cookies()).map(({ name }) => name)).not.toContain('gatehouse');
+      expect((await page.context().cookies()).map(({ name }) => name).join()).not.toContain('gatehouse');
     },
     JOURNEY_LIMIT_MS,
   );

@@ -376,7 +376,7 @@ describe('ending sessions', () => {
   it('ends this one, and the cookie with it', async () => {
     const browser = await signedIn();
     await browser.post(`/account/sessions/${(await idOf(browser)).toUpperCase()}/end`, {}, PAGE);
-    expect(browser.cookies.has('gatehouse')).toBe(false);
+    expect(browser.sessionToken).toBeUndefined();
     expect(await count('sessions')).toBe(0);
   });
 });
@@ -415,7 +415,7 @@ describe('GET /account/export', () => {
     const browser = await signedIn();
     const text = await (await browser.get('/account/export', PAGE)).text();
     expect(text).not.toMatch(/zoe|sealed|hash/i);
-    expect(text).not.toContain(browser.cookies.get('gatehouse'));
+    expect(text).not.toContain(browser.sessionToken);
     for (const canary of provider.canaries) expect(text).not.toContain(canary);
   });
 
@@ -433,7 +433,7 @@ describe('POST /account/delete', () => {
     const response = await browser.post('/account/delete', { confirmation }, PAGE);
     expect(landing(response)).toEqual([303, '/']);
     expect(response.headers.get('clear-site-data')).toBe('"cache", "storage"');
-    expect(browser.cookies.has('gatehouse')).toBe(false);
+    expect(browser.sessionToken).toBeUndefined();
     expect(await other.me()).toBeUndefined();
     expect([await count('users'), await count('oauth_accounts'), await count('sessions')]).toEqual([1, 1, 1]);
     expect(await database.dump()).not.toMatch(/ada@school|Ada Sample|100200300400500600701/i);
@@ -512,7 +512,7 @@ describe('an address that somebody has here', () => {
 
     const yes = await browser.post('/account/link/confirm', {}, PAGE);
     expect(landing(yes)).toEqual([303, '/account']);
-    expect(browser.cookies.has('pending-link')).toBe(false);
+    expect(browser.pendingLinkToken).toBeUndefined();
     expect(await accountsOf(browser)).toMatchObject([{ provider: 'google' }, { provider: 'plain' }]);
 
     const again = await browser.post('/account/link/confirm', {}, JSON_ONLY);
@@ -558,7 +558,7 @@ describe('an address that somebody has here', () => {
 
   it.each(['', 'x', 'a'.repeat(4000), '%00', '"'])('a cookie of %p is no proof', async (value) => {
     const browser = await signedIn();
-    browser.cookies.set('pending-link', value);
+    browser.pendingLinkToken = value;
     for (const path of ['/account/link/confirm', '/account/merge']) {
       expect([200, 409]).toContain((await browser.get(path, PAGE)).status);
       expect((await browser.post(path, {}, PAGE)).status).toBe(409);
@@ -593,7 +593,7 @@ describe('an account that somebody else has', () => {
     expect(await pageOf(browser)).toContain('href="/account/merge"');
 
     expect(landing(await browser.post('/account/merge', {}, PAGE))).toEqual([303, '/account']);
-    expect(browser.cookies.has('pending-link')).toBe(false);
+    expect(browser.pendingLinkToken).toBeUndefined();
     expect((await accountsOf(browser)).map(({ provider }) => provider).sort()).toEqual(['google', 'plain']);
     expect([await count('users'), await count('sessions')]).toEqual([1, 1]);
     expect(await pageOf(browser)).toContain('Another profile of yours was joined to this one');

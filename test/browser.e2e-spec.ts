@@ -164,7 +164,7 @@ describeInBrowser('in a browser', () => {
       const page = await visitor();
       await signIn(page, NO);
       expect(await text(page)).toContain('access_denied');
-      expect((await page.context().cookies()).map(({ name }) => name)).not.toContain('gatehouse');
+      expect((await page.context().cookies()).map(({ name }) => name).join()).not.toContain('gatehouse');
       await page.getByRole('link', { name: 'Sign in', exact: true }).click();
       await page.getByRole('link', { name: 'Sign in with Google' }).click();
       await choose(page, ADA);

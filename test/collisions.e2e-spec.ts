@@ -49,7 +49,7 @@ async function collide(): Promise<Collision> {
   const browser = house.browser();
   expect((await house.signIn(proof, browser)).status).toBe(409);
   house.events.length = 0;
-  return { owner, email, proof, browser, token: browser.cookies.get('pending-link')! };
+  return { owner, email, proof, browser, token: browser.pendingLinkToken! };
 }
 
 /** The yes finds nothing, and leaves everything as it was. */
@@ -73,10 +73,12 @@ describe('somebody who comes with an address of somebody here', () => {
     expect([response.status, await codeOf(response)]).toEqual([409, 'email_in_use']);
     expect(await house.everything()).toEqual(before);
     expect(await browser.me()).toBeUndefined();
-    expect([...browser.cookies.keys()].filter((name) => !name.startsWith('attempt-'))).toEqual(['pending-link']);
-    const cookie = response.headers.getSetCookie().find((line) => line.startsWith('pending-link='));
+    expect([...browser.cookies.keys()].filter((name) => !name.startsWith('attempt-'))).toEqual([
+      `pending-link-${new URL(house.app.url).port}`,
+    ]);
+    const cookie = response.headers.getSetCookie().find((line) => line.startsWith('pending-link-'));
     expect(cookie).toMatch(/; Max-Age=600; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Lax$/);
-    expect(await house.database.dump()).not.toContain(browser.cookies.get('pending-link'));
+    expect(await house.database.dump()).not.toContain(browser.pendingLinkToken);
   });
 
   it('reads nothing about anybody on the page', async () => {
@@ -246,7 +248,7 @@ describe('an account that was prepared for a victim', () => {
     expect(await browser.me()).toBeUndefined();
     expect(await house.subjectsOf(attacker.id)).toEqual([attacker.proof.as]);
     // The proof lies in the victim's browser: the attacker's own session has nothing to say yes to.
-    expect(attacker.browser.cookies.has('pending-link')).toBe(false);
+    expect(attacker.browser.pendingLinkToken).toBeUndefined();
     // Once the address is the attacker's no more, the victim is a person of their own, and the session still another's.
     await sql('UPDATE users SET email = NULL, email_verified = false WHERE id = $1', [attacker.id]);
     await keptApart(attacker, await house.come(proof, browser));
@@ -299,7 +301,7 @@ describe('an account that was prepared for a victim', () => {
     // And who comes after the victim is not asked whether they are the victim.
     const late = new Browser(doubting.url);
     const second = await house.come(house.somebodyAt('acme', { email }), late);
-    expect(late.cookies.has('pending-link')).toBe(false);
+    expect(late.pendingLinkToken).toBeUndefined();
     expect(new Set([attacker.id, victim.id, second.id]).size).toBe(3);
     await keptApart(attacker, victim);
   });

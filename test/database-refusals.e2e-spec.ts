@@ -61,7 +61,7 @@ async function expectUnavailablePage({ browser, response }: Visit): Promise<void
   expect(response.headers.get('retry-after')).not.toBeNull();
   expect(response.headers.get('content-type')).toContain('text/html');
   expect(await response.text()).toContain('database_unavailable');
-  expect(browser.cookies.has('gatehouse')).toBe(false);
+  expect(browser.sessionToken).toBeUndefined();
 }
 
 async function expectPublicPages(): Promise<void> {

@@ -126,7 +126,7 @@ async function expectNothingStored({ browser }: Journey): Promise<void> {
   for (const table of ['users', 'oauth_accounts', 'sessions', 'audit_entries']) {
     expect([table, await countOf(table)]).toEqual([table, 0]);
   }
-  expect(browser.cookies.has('gatehouse')).toBe(false);
+  expect(browser.sessionToken).toBeUndefined();
   expect(await browser.me()).toBeUndefined();
 }
 
@@ -512,7 +512,7 @@ describe('announced events', () => {
       ]),
     );
     const text = JSON.stringify(told);
-    secrets.push(browser.cookies.get('gatehouse') ?? '', callback.searchParams.get('code') ?? '');
+    secrets.push(browser.sessionToken ?? '', callback.searchParams.get('code') ?? '');
     secrets.push(callback.searchParams.get('state') ?? '', 'ada@example.com', ADA.subject);
     for (const secret of secrets) {
       expect(secret).not.toBe('');

@@ -45,10 +45,10 @@ async function changingNothing(act: () => Promise<unknown>): Promise<void> {
 
 /** What a refusal must leave: the same session in the same browser. */
 async function stayingSignedIn({ browser, id }: Person, act: () => Promise<unknown>): Promise<void> {
-  const cookie = browser.cookies.get('gatehouse');
+  const cookie = browser.sessionToken;
   const { session } = await browser.me();
   await changingNothing(act);
-  expect(browser.cookies.get('gatehouse')).toBe(cookie);
+  expect(browser.sessionToken).toBe(cookie);
   expect(await browser.me()).toMatchObject({ id, session });
 }
 
@@ -111,7 +111,7 @@ describe('the ten rows of the policy that would hurt most', () => {
       const browser = new Browser(strict.url);
       const response = await house.signIn(house.somebodyAt('acme', { email: 'here@allowed.example' }), browser);
       expect([response.status, await codeOf(response)]).toEqual([409, 'email_in_use']);
-      expect(browser.cookies.has('pending-link')).toBe(true);
+      expect(browser.pendingLinkToken).toBeDefined();
     });
   });
 
@@ -121,7 +121,7 @@ describe('the ten rows of the policy that would hurt most', () => {
       const browser = new Browser(strict.url);
       const response = await house.signIn(proof, browser);
       expect([response.status, await codeOf(response)]).toEqual([403, 'email_domain_not_allowed']);
-      expect(browser.cookies.has('pending-link')).toBe(false);
+      expect(browser.pendingLinkToken).toBeUndefined();
     });
   });
 
@@ -316,7 +316,7 @@ describe('a link that is finished by somebody else', () => {
     const grace = await house.come(house.somebodyAt('google'));
     const proof = house.somebodyAt('acme');
     const callback = house.prove(proof, await house.beginLink(ada.browser, 'acme'));
-    ada.browser.cookies.set('gatehouse', grace.browser.cookies.get('gatehouse')!);
+    ada.browser.sessionToken = grace.browser.sessionToken;
     await changingNothing(async () => {
       const response = await ada.browser.get(callback, JSON_ONLY);
       expect([response.status, await codeOf(response)]).toEqual([403, 'forbidden']);
@@ -419,7 +419,7 @@ describe('a link that fails leaves the person signed in', () => {
   it('when its address is of no allowed domain', async () => {
     const ada = await house.come(house.somebodyAt('google', { email: 'link@allowed.example' }));
     const there = new Browser(strict.url);
-    there.cookies.set('gatehouse', ada.browser.cookies.get('gatehouse')!);
+    there.sessionToken = ada.browser.sessionToken;
     await stayingSignedIn({ ...ada, browser: there }, async () => {
       const response = await house.link(there, house.somebodyAt('acme'));
       expect([response.status, await codeOf(response)]).toEqual([403, 'email_domain_not_allowed']);
@@ -456,7 +456,7 @@ describe('an unlink', () => {
     expect(await house.unlink(ada, ada.other)).toBe(204);
     const response = await ada.browser.get(callback, JSON_ONLY);
     expect([response.status, await codeOf(response)]).toEqual([400, 'attempt_expired']);
-    expect(ada.browser.cookies.has('pending-link')).toBe(false);
+    expect(ada.browser.pendingLinkToken).toBeUndefined();
     expect(await house.count('pending_links WHERE user_id = $1', [ada.id])).toBe(0);
   });
 

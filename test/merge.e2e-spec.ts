@@ -32,7 +32,7 @@ const sql = (text: string, values: unknown[] = []) => house.database.query(text,
 async function prove(person: Person, theirs: Proof): Promise<string> {
   const response = await house.link(person.browser, theirs);
   expect([response.status, await codeOf(response)]).toEqual([409, 'account_owned_by_other']);
-  return person.browser.cookies.get('pending-link')!;
+  return person.browser.pendingLinkToken!;
 }
 
 /** Two people who are one, and the proof of it in the first one's browser. */

@@ -129,7 +129,7 @@ async function expectFailed(ending: SignIn, fault: ProviderFault): Promise<void>
   expect(summary(ending)).toEqual(expected(fault));
   expect(ending.tookMs).toBeLessThan(PATIENCE_MS);
   expect(ending.exchanges).toBe(1);
-  expect(ending.browser.cookies.has('gatehouse')).toBe(false);
+  expect(ending.browser.sessionToken).toBeUndefined();
   expect(await isStored(ending.subject)).toBe(false);
 }
 

@@ -72,16 +72,16 @@ describe('signing in with Google', () => {
     const response = await browser.get(await browser.consent(await browser.begin(), { answer: 'no' }));
     expect(response.status).toBe(403);
     expect(await response.text()).toContain('access_denied');
-    expect(browser.cookies.has('gatehouse')).toBe(false);
+    expect(browser.sessionToken).toBeUndefined();
   });
 
   it('ends the session the browser had before', async () => {
     const { browser } = await signIn(ADA);
-    const before = browser.cookies.get('gatehouse') ?? '';
+    const before = browser.sessionToken ?? '';
     await signIn(ALAN, browser);
     expect((await browser.me()).name).toBe('Alan Turing');
     const old = new Browser(app.url);
-    old.cookies.set('gatehouse', before);
+    old.sessionToken = before;
     expect(await old.me()).toBeUndefined();
   });
 });
@@ -124,7 +124,7 @@ describe('a repeated callback', () => {
       return copy;
     });
     const answers = await Promise.all(copies.map((copy) => copy.get(callback)));
-    const signedIn = copies.filter((copy) => copy.cookies.has('gatehouse'));
+    const signedIn = copies.filter((copy) => copy.sessionToken !== undefined);
     expect(signedIn).toHaveLength(1);
     expect(answers.filter(({ status }) => status >= 500)).toHaveLength(0);
   });
@@ -212,11 +212,11 @@ describe('beginning a sign-in', () => {
 describe('signing out', () => {
   it('ends the session on the server', async () => {
     const { browser } = await signIn(ADA);
-    const token = browser.cookies.get('gatehouse') ?? '';
+    const token = browser.sessionToken ?? '';
     const response = await browser.post('/logout');
     expect([response.status, response.headers.get('location')]).toEqual([303, '/']);
     const replay = new Browser(app.url);
-    replay.cookies.set('gatehouse', token);
+    replay.sessionToken = token;
     expect(await replay.me()).toBeUndefined();
   });
 
@@ -231,7 +231,7 @@ describe('what is left behind', () => {
   it('no token in the database, no code, state or token in the log', async () => {
     const { callback, browser } = await signIn(ADA);
     const { searchParams } = new URL(callback);
-    const secrets = [searchParams.get('code'), searchParams.get('state'), browser.cookies.get('gatehouse')];
+    const secrets = [searchParams.get('code'), searchParams.get('state'), browser.sessionToken];
     const dump = await database.dump();
     for (const secret of secrets) {
       expect(dump).not.toContain(secret);

@@ -76,7 +76,7 @@ describe('npm start without a database', () => {
     await second.kill();
     await untilNothingNames(folder);
 
-    const third = await startProcess({ DATA_DIR: folder });
+    const third = await startProcess({ DATA_DIR: folder, PORT: new URL(second.url).port });
     const again = new Browser(third.url);
     browser.cookies.forEach((value, name) => again.cookies.set(name, value));
     expect((await again.me()).id).toBe(ada);
@@ -120,7 +120,7 @@ describe('production with a provider given by GOOGLE_* alone', () => {
     const lines = gatehouse.output().trim().split('\n');
     for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
     const dump = await database.dump();
-    for (const secret of [...provider.canaries, browser.cookies.get('gatehouse')!]) {
+    for (const secret of [...provider.canaries, browser.sessionToken!]) {
       expect(gatehouse.output()).not.toContain(secret);
       expect(dump).not.toContain(secret);
     }

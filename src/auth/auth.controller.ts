@@ -46,7 +46,6 @@ export class AuthController {
       this.announcer.announce(SESSION_ENDED, ended);
     }
     this.cookie.clear(response);
-    response.set({ 'Cache-Control': 'no-store', 'Clear-Site-Data': '"cache", "storage"' });
-    response.redirect(303, '/');
+    response.set('Clear-Site-Data', '"cache", "storage"').redirect(303, '/');
   }
 }

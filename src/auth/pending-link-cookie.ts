@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { parseCookie } from 'cookie';
-import type { CookieOptions, Request, Response } from 'express';
+import type { Request, Response } from 'express';
+import { type OwnCookie, ownCookie } from '../access/own-cookie.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 
@@ -9,23 +10,21 @@ const LIFETIME_MS = 10 * 60_000;
 /** Carries the token of what this browser has proven and nobody has said yes to yet. */
 @Injectable()
 export class PendingLinkCookie {
-  readonly #name: string;
-  readonly #options: CookieOptions;
+  readonly #cookie: OwnCookie;
 
   constructor(@Inject(CONFIG) config: Config) {
-    this.#name = config.https ? '__Host-pending-link' : 'pending-link';
-    this.#options = { httpOnly: true, secure: config.https, sameSite: 'lax', path: '/' };
+    this.#cookie = ownCookie('pending-link', config);
   }
 
   read(request: Request): string | undefined {
-    return parseCookie(request.headers.cookie ?? '')[this.#name];
+    return parseCookie(request.headers.cookie ?? '')[this.#cookie.name];
   }
 
   write(response: Response, token: string): void {
-    response.cookie(this.#name, token, { ...this.#options, maxAge: LIFETIME_MS });
+    response.cookie(this.#cookie.name, token, { ...this.#cookie.options, maxAge: LIFETIME_MS });
   }
 
   clear(response: Response): void {
-    response.clearCookie(this.#name, this.#options);
+    response.clearCookie(this.#cookie.name, this.#cookie.options);
   }
 }

@@ -97,7 +97,6 @@ export function OAuthLinkController({ id }: OAuthProvider): Type {
 
 /** Sends the person on, or ends a prefetch with nothing. */
 function leave(outcome: OAuthOutcome, response: Response): void {
-  response.set('Cache-Control', 'no-store');
   if ('location' in outcome) response.redirect(303, outcome.location);
   else response.status(204).end();
 }

@@ -36,5 +36,5 @@ export class HealthController {
 }
 
 function answer(response: Response, status: number, text: string): void {
-  response.status(status).set('Cache-Control', 'no-store').json({ status: text });
+  response.status(status).json({ status: text });
 }

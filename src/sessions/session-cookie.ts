@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { parseCookie } from 'cookie';
 import type { CookieOptions, Request, Response } from 'express';
+import { ownCookie } from '../access/own-cookie.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 
 const DAY_MS = 24 * 3600_000;
 
-/** The cookie that carries a session's token: `__Host-gatehouse`, over plain http `gatehouse`. */
+/** The cookie that carries a session's token: `__Host-gatehouse`, over plain http `gatehouse-<port>`. */
 @Injectable()
 export class SessionCookie {
   readonly name: string;
@@ -14,8 +15,9 @@ export class SessionCookie {
   readonly #maxAge: number;
 
   constructor(@Inject(CONFIG) config: Config) {
-    this.name = config.https ? '__Host-gatehouse' : 'gatehouse';
-    this.#options = { httpOnly: true, secure: config.https, sameSite: 'lax', path: '/' };
+    const { name, options } = ownCookie('gatehouse', config);
+    this.name = name;
+    this.#options = options;
     this.#maxAge = config.sessionAbsoluteDays * DAY_MS;
   }
 

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Request, Response } from 'express';
+import type { Request } from 'express';
 import { ACCESS, type Access, RECENT_SIGN_IN } from '../access/access.decorators.js';
 import { AccessError } from '../access/access.errors.js';
 import { SessionCookie } from './session-cookie.js';
@@ -21,8 +21,6 @@ export class SessionGuard implements CanActivate {
     if (access === 'public') return true;
 
     const request = context.switchToHttp().getRequest<Request>();
-    // What depends on who asks must not be kept by anybody in between, or behind the back button.
-    context.switchToHttp().getResponse<Response>().set('Cache-Control', 'no-store');
     const token = this.cookie.read(request);
     request.signedIn = token === undefined ? undefined : await this.sessions.read(token);
     if (access === 'optional') return true;

@@ -79,10 +79,10 @@ export class ErrorFilter implements ExceptionFilter {
     }
     const reconnect = error instanceof ReconnectRequiredError ? error : undefined;
     if (reconnect?.reason === 'scope_missing' && wantsPage(request)) {
-      response.set('Cache-Control', 'no-store').redirect(303, reconnect.reconnectPath(pageOf(request)));
+      response.redirect(303, reconnect.reconnectPath(pageOf(request)));
       return;
     }
-    response.status(problem.status).set('Cache-Control', 'no-store');
+    response.status(problem.status);
     if (problem.status === 503) response.set('Retry-After', RETRY_AFTER_SECONDS);
     if (error instanceof MethodNotAllowedError) response.set('Allow', error.allow);
     const reconnectPath = reconnect?.reconnectPath(pageOf(request));

@@ -24,8 +24,9 @@ export function securityHeaders(https: boolean, formTargets: readonly string[]):
       },
     },
     strictTransportSecurity: https ? { maxAge: ONE_YEAR_IN_SECONDS } : false,
-    // Some paths of a sign-in carry a code; no other site may learn the address (RFC 9700 §4.2.4).
-    referrerPolicy: { policy: 'no-referrer' },
+    // Some paths of a sign-in carry a code; no other site may learn the address (RFC 9700 §4.2.4). Without any referrer a
+    // browser sends `Origin: null` with our own forms, which is what a hostile sandboxed frame sends as well.
+    referrerPolicy: { policy: 'same-origin' },
     xFrameOptions: { action: 'deny' },
     crossOriginOpenerPolicy: { policy: 'same-origin' },
   });

@@ -4,6 +4,23 @@ export class Browser {
 
   constructor(readonly site: string) {}
 
+  get sessionToken(): string | undefined {
+    return this.#own('gatehouse');
+  }
+
+  /** Set it to act with the session of another browser. */
+  set sessionToken(token: string | undefined) {
+    this.#setOwn('gatehouse', token);
+  }
+
+  get pendingLinkToken(): string | undefined {
+    return this.#own('pending-link');
+  }
+
+  set pendingLinkToken(token: string | undefined) {
+    this.#setOwn('pending-link', token);
+  }
+
   async get(address: string, headers: Record<string, string> = {}): Promise<Response> {
     return this.#send(address, { method: 'GET', headers });
   }
@@ -64,5 +81,17 @@ export class Browser {
       else this.cookies.set(name, value);
     }
     return response;
+  }
+
+  #setOwn(name: string, value: string | undefined): void {
+    const ownName = `${name}-${new URL(this.site).port}`;
+    if (value === undefined) this.cookies.delete(ownName);
+    else this.cookies.set(ownName, value);
+  }
+
+  #own(name: string): string | undefined {
+    const [, value] =
+      [...this.cookies].find(([each]) => each === `__Host-${name}` || each.startsWith(`${name}-`)) ?? [];
+    return value;
   }
 }
