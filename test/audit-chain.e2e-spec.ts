@@ -76,6 +76,8 @@ async function countOf(from: string): Promise<number> {
 describe('the trail', () => {
   it.each([
     ['a change', `UPDATE audit_entries SET action = 'user.signed-out'`],
+    ['another user', `UPDATE audit_entries SET user_id = gen_random_uuid()`],
+    ['to affect no user any more', `UPDATE audit_entries SET user_id = NULL`],
     ['another address', `UPDATE audit_entries SET ip = '192.0.2.99'`],
     ['a redaction with a change in it', `UPDATE audit_entries SET ip = NULL, data = '{}'`],
     ['half a redaction', `UPDATE audit_entries SET ip = NULL`],
@@ -135,7 +137,7 @@ describe('the trail', () => {
     const columns = await database.query<{ name: string }>(
       `SELECT attname AS name FROM pg_attribute WHERE attrelid = 'audit_entries'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
     );
-    const covered = ['id', 'at', 'actor_id', 'action', 'target', 'data', 'ip', 'reference'];
+    const covered = ['id', 'at', 'actor_id', 'action', 'target', 'data', 'ip', 'reference', 'user_id'];
     expect(columns.map(({ name }) => name)).toEqual(covered);
     const changes: Record<string, string> = {
       id: `id = gen_random_uuid()`,
@@ -146,6 +148,7 @@ describe('the trail', () => {
       data: `data = data || '{"provider": "github"}'`,
       ip: `ip = '192.0.2.8'`,
       reference: 'reference = NULL',
+      user_id: 'user_id = gen_random_uuid()',
     };
     for (const column of covered) {
       await database.forgetTrail();

@@ -26,6 +26,7 @@ afterAll(() => desk.close());
 interface Stored {
   readonly at?: string;
   readonly actorId?: string | null;
+  readonly userId?: string | null;
   readonly action?: string;
   readonly target?: string;
   readonly data?: object;
@@ -34,11 +35,11 @@ interface Stored {
 /** An act that nobody did here. @returns its id */
 async function store(entry: Stored = {}): Promise<string> {
   const id = randomUUID();
-  const { at = '2026-01-01T00:00:00Z', actorId = adaId, action = 'user.blocked', target = `user:${randomUUID()}`, data = {} } = entry; // prettier-ignore
+  const { at = '2026-01-01T00:00:00Z', actorId = adaId, userId = null, action = 'user.blocked', target = `user:${randomUUID()}`, data = {} } = entry; // prettier-ignore
   await database.query(
-    `INSERT INTO audit_entries (id, at, actor_id, action, target, data, ip, reference)
-     VALUES ($1, $2, $3, $4, $5, $6, '192.0.2.7', 'REFE-RENC-E000')`,
-    [id, at, actorId, action, target, data],
+    `INSERT INTO audit_entries (id, at, actor_id, user_id, action, target, data, ip, reference)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, '192.0.2.7', 'REFE-RENC-E000')`,
+    [id, at, actorId, userId, action, target, data],
   );
   return id;
 }
@@ -56,14 +57,16 @@ const ids = ({ items }: Listed) => items.map(({ id }) => id);
 
 describe('GET /api/admin/audit', () => {
   it('tells who did what to whom, when, from where and under which reference', async () => {
-    const target = `user:${randomUUID()}`;
-    const id = await store({ target, data: { reason: 'spam' } });
+    const userId = randomUUID();
+    const target = `user:${userId}`;
+    const id = await store({ userId, target, data: { reason: 'spam' } });
     expect(await list()).toEqual({
       items: [
         {
           id,
           at: '2026-01-01T00:00:00.000Z',
           actorId: adaId,
+          userId,
           action: 'user.blocked',
           target,
           data: { reason: 'spam' },
@@ -85,12 +88,20 @@ describe('GET /api/admin/audit', () => {
     expect(items).toMatchObject([{ target: `user:${id}`, data: { provider: 'google' }, ip: '127.0.0.1' }]);
   });
 
-  it('filters by actor, action, target and time, and by all of them', async () => {
-    const [other, target] = [randomUUID(), `account:${randomUUID()}`];
+  it('filters by actor, affected user, action, target and time, and by all of them', async () => {
+    const [other, owner, target] = [randomUUID(), randomUUID(), `account:${randomUUID()}`];
     const a = await store({ at: '2026-02-01T00:00:00Z' });
     const b = await store({ at: '2026-02-02T00:00:00Z', actorId: other });
-    const c = await store({ at: '2026-02-03T00:00:00Z', actorId: other, action: 'account.unlinked', target });
+    const c = await store({
+      at: '2026-02-03T00:00:00Z',
+      actorId: other,
+      userId: owner,
+      action: 'account.unlinked',
+      target,
+    });
     expect(ids(await list())).toEqual([c, b, a]);
+    expect(ids(await list({ userId: owner.toUpperCase() }))).toEqual([c]);
+    expect(ids(await list({ userId: owner, actorId: adaId }))).toEqual([]);
     expect(ids(await list({ actorId: other }))).toEqual([c, b]);
     expect(ids(await list({ actorId: other.toUpperCase() }))).toEqual([c, b]);
     expect(ids(await list({ action: 'user.blocked' }))).toEqual([b, a]);
@@ -125,6 +136,7 @@ describe('GET /api/admin/audit', () => {
 
   it.each([
     [{ actorId: 'ada' }, 'actorId'],
+    [{ userId: 'ada' }, 'userId'],
     [{ action: 'nothing.like-it' }, 'action'],
     [{ action: 'No Action' }, 'action'],
     [{ target: 'everybody' }, 'target'],
@@ -160,14 +172,21 @@ describe('GET /api/admin/audit', () => {
   it('reads a page along an index, whatever it is filtered by', async () => {
     const [one] = await database.query<{ id: string }>('SELECT gen_random_uuid() AS id');
     await database.query(
-      `INSERT INTO audit_entries (id, at, actor_id, action, target)
+      `INSERT INTO audit_entries (id, at, actor_id, user_id, action, target)
        SELECT gen_random_uuid(), now() - make_interval(secs => n), CASE WHEN n % 500 = 0 THEN $1::uuid ELSE gen_random_uuid() END,
+              CASE WHEN n % 500 = 0 THEN $1::uuid ELSE gen_random_uuid() END,
               CASE WHEN n % 100 = 0 THEN 'rare' ELSE 'user.signed-in' END, 'user:' || n
        FROM generate_series(1, 30000) AS n`,
       [one?.id],
     );
     await database.query('ANALYZE audit_entries');
-    for (const where of ['', `WHERE actor_id = '${one?.id}'`, `WHERE action = 'rare'`, `WHERE target = 'user:7'`]) {
+    for (const where of [
+      '',
+      `WHERE actor_id = '${one?.id}'`,
+      `WHERE user_id = '${one?.id}'`,
+      `WHERE action = 'rare'`,
+      `WHERE target = 'user:7'`,
+    ]) {
       const rows = await database.query(
         `EXPLAIN SELECT * FROM audit_entries ${where} ORDER BY at DESC, id DESC LIMIT 51`,
       );
@@ -184,8 +203,8 @@ describe('GET /api/admin/audit.csv', () => {
     const response = await ada.get(`/api/admin/audit.csv?actorId=${actorId}`);
     expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     expect((await response.text()).split('\n')).toEqual([
-      'at,actorId,action,target,data,ip,reference,id',
-      `2026-01-01T00:00:00.000Z,${actorId},user.blocked,account:=1+1,"{""provider"": ""google""}",192.0.2.7,REFE-RENC-E000,${id}`,
+      'at,actorId,userId,action,target,data,ip,reference,id',
+      `2026-01-01T00:00:00.000Z,${actorId},,user.blocked,account:=1+1,"{""provider"": ""google""}",192.0.2.7,REFE-RENC-E000,${id}`,
       '',
     ]);
     const { items } = await list({ action: 'audit.exported' });
@@ -205,7 +224,7 @@ describe('the page /admin/audit', () => {
     await signIn(grace, PEOPLE[1]!.claims.sub);
     const { id } = await grace.me();
     await database.forgetTrail();
-    await store({ target: `user:${id}`, data: { reason: 'asked <b>twice</b>' } });
+    await store({ userId: id, target: `user:${id}`, data: { reason: 'asked <b>twice</b>' } });
     const { status, text } = await page('/admin/audit');
     expect(status).toBe(200);
     expect(text).toContain(`<a href="/admin/users/${adaId}"><bdi>Ada Lovelace</bdi></a>`);
@@ -214,22 +233,21 @@ describe('the page /admin/audit', () => {
     expect(text).toContain('reason: asked &lt;b&gt;twice&lt;/b&gt;');
   });
 
-  it('leads from an account and a session to whose they are', async () => {
-    const [{ account, session } = { account: '', session: '' }] = await database.query<{
-      account: string;
-      session: string;
-    }>(`SELECT (SELECT id FROM oauth_accounts WHERE user_id = $1) AS account, (SELECT id FROM sessions WHERE user_id = $1 LIMIT 1) AS session`, [adaId]); // prettier-ignore
-    await store({ actorId: null, action: 'account.unlinked', target: `account:${account}` });
-    await store({ actorId: null, action: 'session.ended', target: `session:${session}` });
+  it('names the provider and the user of an account or a session that is gone, and leads to the user', async () => {
+    const [account, session] = [randomUUID(), randomUUID()];
+    const unlinked = { actorId: null, userId: adaId, action: 'account.unlinked', target: `account:${account}` };
+    await store({ ...unlinked, data: { provider: 'google' } });
+    await store({ actorId: null, userId: adaId, action: 'session.ended', target: `session:${session}` });
     const { text } = await page('/admin/audit');
-    expect(text).toContain('account of Ada Lovelace');
+    expect(text).toContain(`<a href="/admin/users/${adaId}"><bdi>Google account of Ada Lovelace</bdi></a> <span class="cell-below">account:${account}</span>`); // prettier-ignore
     expect(text).toContain('session of Ada Lovelace');
     expect(text).toContain('nobody signed in');
   });
 
   it('tells people who are gone by their pseudonym', async () => {
     const gone = randomUUID();
-    await store({ actorId: gone, action: 'user.deleted', target: `user:${gone}` });
+    await store({ actorId: gone, userId: gone, action: 'user.deleted', target: `user:${gone}` });
+    await store({ userId: gone, action: 'user.blocked', target: `user:${gone}` });
     const { text } = await page('/admin/audit');
     expect(text).toContain(`<bdi>${gone}</bdi>`);
     expect(text).toContain('who is gone');

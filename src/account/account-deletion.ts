@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Client } from '../access/client.js';
+import { insertEntries } from '../audit/audit-entries.js';
 import { redactTrail } from '../audit/audit-redaction.js';
 import { USER_DELETED, type UserDeleted } from '../auth/auth.events.js';
 import { retryConflicts } from '../database/conflicts.js';
@@ -13,9 +14,13 @@ import { UsersService } from '../users/users.service.js';
 
 const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 
-const AUDIT = `
-  INSERT INTO audit_entries (id, actor_id, action, target, reference)
-  VALUES (gen_random_uuid(), $1::uuid, 'user.deleted', 'user:' || $1::uuid, $2)`;
+const AUDIT = insertEntries({
+  actor: '$1',
+  user: '$1',
+  action: `'user.deleted'`,
+  target: `'user:' || $1::uuid`,
+  reference: '$2',
+});
 /** Of an invitation: they came by it, or it is for an address that a provider vouches is theirs. Parameter 1: the person. */
 export const IS_THEIR_INVITATION = `(
   used_by = $1 OR lower(email) IN (

@@ -1,10 +1,11 @@
+import type { NamedProvider } from '../account/provider-names.js';
 import type { ShownEntry } from './audit-log.listing.js';
 import { actText, dataText } from './audit-log.wording.js';
 import { personCell, shortened, softCell, timeCell } from './cells.js';
 import type { Cell, Column } from './columns.js';
 
 /** What is seen of an entry: on the page those with a label, in the CSV file all of them. In their order. */
-export const AUDIT_COLUMNS: readonly Column<ShownEntry>[] = [
+export const auditColumns = (nameOf: (provider: string) => NamedProvider): readonly Column<ShownEntry>[] => [
   {
     name: 'at',
     label: 'When',
@@ -12,12 +13,13 @@ export const AUDIT_COLUMNS: readonly Column<ShownEntry>[] = [
     cell: ({ at }) => timeCell(at),
   },
   { name: 'actorId', label: 'Who', cell: actorCell },
+  { name: 'userId' },
   {
     name: 'action',
     label: 'Did what',
     cell: ({ action, data }) => ({ text: actText(action), beside: dataText(data) }),
   },
-  { name: 'target', label: 'To whom', cell: targetCell },
+  { name: 'target', label: 'To whom', cell: (entry) => targetCell(entry, nameOf) },
   { name: 'data' },
   {
     name: 'ip',
@@ -38,14 +40,29 @@ function actorCell({ actorId, actorName, isActorHere }: ShownEntry): Cell {
   return personCell(actorId, actorName);
 }
 
-function targetCell({ target, actorId, targetUserId, targetUserName }: ShownEntry): Cell {
-  if (target === `user:${actorId}`) return softCell('themselves');
-  if (targetUserId === null) return { text: target, isCode: true };
-  const name = shortened(targetUserName ?? 'somebody without a name');
-  const [kind = ''] = target.split(':');
+/** What it was done to and whose that is: "Google account of Ada Lovelace". */
+function targetCell(entry: ShownEntry, nameOf: (provider: string) => NamedProvider): Cell {
+  const { target, actorId, userId, userName, isUserHere, data } = entry;
+  if (userId === null) return { text: target, isCode: true };
+  const isUser = target === `user:${userId}`;
+  if (isUser && userId === actorId) return softCell('themselves');
+  const what = isUser ? undefined : thingOf(target, data, nameOf);
+  if (!isUserHere) return { text: what ?? userId, isCode: isUser, beside: what ? `${target} of ${userId}, who is gone` : 'who is gone' }; // prettier-ignore
+  const name = userName ?? 'a user without a name';
   return {
-    text: kind === 'user' ? name : `${kind} of ${name}`,
-    href: `/admin/users/${targetUserId}`,
-    beside: kind === 'user' ? undefined : target,
+    text: shortened(what === undefined ? name : `${what} of ${name}`),
+    href: `/admin/users/${userId}`,
+    beside: isUser ? undefined : target,
   };
+}
+
+/** What a target is called: the kind of it, and of an account whose it is. */
+function thingOf(
+  target: string,
+  { provider }: ShownEntry['data'],
+  nameOf: (provider: string) => NamedProvider,
+): string {
+  const [kind = ''] = target.split(':');
+  if (kind === 'user') return 'merged account';
+  return kind === 'account' && typeof provider === 'string' ? `${nameOf(provider).label} account` : kind;
 }

@@ -2,9 +2,10 @@ import { Controller, Get, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { CurrentUser, Roles } from '../access/access.decorators.js';
 import type { SignedInUser } from '../access/signed-in.js';
+import { type NamedProvider, ProviderNames } from '../account/provider-names.js';
 import { AuditChain } from '../audit/audit-chain.js';
 import { counted } from '../text/numbers.js';
-import { AUDIT_COLUMNS } from './audit-log.columns.js';
+import { auditColumns } from './audit-log.columns.js';
 import { auditQuery, type ShownEntry } from './audit-log.listing.js';
 import { AuditLog } from './audit-log.service.js';
 import { actText } from './audit-log.wording.js';
@@ -18,6 +19,7 @@ export class AuditLogController {
   constructor(
     private readonly log: AuditLog,
     private readonly chain: AuditChain,
+    private readonly names: ProviderNames,
   ) {}
 
   @Get()
@@ -32,19 +34,20 @@ export class AuditLogController {
           title: 'Audit',
           ...frameOf('audit', user),
           chain: head && { entries: counted(head.position, 'entry', 'entries'), head: head.hash.toString('hex') },
-          facts: factsFor(actions),
+          facts: factsFor(actions, (id) => this.names.of(id)),
         };
       },
     );
   }
 }
 
-function factsFor(actions: readonly string[]): ListingFacts<ShownEntry> {
+function factsFor(actions: readonly string[], nameOf: (provider: string) => NamedProvider): ListingFacts<ShownEntry> {
   return {
     path: '/admin/audit',
     called: { one: 'entry', many: 'entries' },
     fields: [
       { name: 'actorId', label: 'Who (id of a person)', kind: 'text' },
+      { name: 'userId', label: 'Affected user (id)', kind: 'text' },
       {
         name: 'action',
         label: 'Did what',
@@ -56,7 +59,7 @@ function factsFor(actions: readonly string[]): ListingFacts<ShownEntry> {
       { name: 'before', label: 'Before', kind: 'day' },
     ],
     orders: [],
-    columns: AUDIT_COLUMNS,
+    columns: auditColumns(nameOf),
     none: 'Nothing has happened yet.',
     csvPath: '/api/admin/audit.csv',
   };

@@ -9,6 +9,11 @@ export const auditFilters = z.strictObject({
     .guid('Must be the id of a person.')
     .transform((text) => text.toLowerCase())
     .optional(),
+  userId: z
+    .guid('Must be the id of a user.')
+    .transform((text) => text.toLowerCase())
+    .optional()
+    .describe('The user whom it affects.'),
   action: z
     .string()
     .regex(/^[a-z][a-z.-]{0,63}$/, 'Is no action.')
@@ -32,6 +37,9 @@ export const auditEntry = z
     id,
     at: time,
     actorId: id.nullable().describe('Who did it; a pseudonym when they are gone. Null: no person.'),
+    userId: id
+      .nullable()
+      .describe('The user whom it affects, who can be the actor; a pseudonym after a deletion. Null: no user.'),
     action: z.string(),
     target: z.string().describe('What it was done to: user:<id>, account:<id>, session:<id>, …'),
     data: z.record(z.string(), z.unknown()),
@@ -49,16 +57,12 @@ export type ListedEntry = z.input<typeof auditEntry>;
 export interface ShownEntry extends ListedEntry {
   readonly actorName: string | null;
   readonly isActorHere: boolean;
-  /** The person whom it was done to, or whose the account or session is, as long as it is there. */
-  readonly targetUserId: string | null;
-  readonly targetUserName: string | null;
+  readonly userName: string | null;
+  readonly isUserHere: boolean;
 }
 
 /** The newest first, and no other order. */
 export const AUDIT_ORDER = '-at';
-
-const targetId = (kind: string) =>
-  `CASE WHEN e.target ~ '^${kind}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN split_part(e.target, ':', 2)::uuid END`;
 
 export const AUDIT_LOG: Listing<ShownEntry, ShownEntry> = {
   table: 'audit_entries',
@@ -66,20 +70,19 @@ export const AUDIT_LOG: Listing<ShownEntry, ShownEntry> = {
   id: { sql: 'e.id', type: 'uuid' },
   sorts: { at: { sql: 'e.at', type: 'timestamptz' } },
   select: `
-    e.id, e.at, e.actor_id AS "actorId", e.action, e.target, e.data, host(e.ip) AS ip, e.reference,
+    e.id, e.at, e.actor_id AS "actorId", e.user_id AS "userId", e.action, e.target, e.data, host(e.ip) AS ip, e.reference,
     coalesce(actor.name, actor.email) AS "actorName", actor.id IS NOT NULL AS "isActorHere",
-    person.id AS "targetUserId", coalesce(person.name, person.email) AS "targetUserName"`,
+    coalesce(affected.name, affected.email) AS "userName", affected.id IS NOT NULL AS "isUserHere"`,
   joins: `
     LEFT JOIN users actor ON actor.id = e.actor_id
-    LEFT JOIN oauth_accounts account ON account.id = ${targetId('account')}
-    LEFT JOIN sessions session ON session.id = ${targetId('session')}
-    LEFT JOIN users person ON person.id = coalesce(${targetId('user')}, account.user_id, session.user_id)`,
+    LEFT JOIN users affected ON affected.id = e.user_id`,
   toItem: (row) => row,
 };
 
 export function auditConditions(filters: AuditFilters): (Condition | undefined)[] {
   return [
     equals('e.actor_id', filters.actorId),
+    equals('e.user_id', filters.userId),
     equals('e.action', filters.action),
     equals('e.target', filters.target),
     since('e.at', filters.after),

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { Readable } from 'node:stream';
 import { DataSource } from 'typeorm';
+import { ProviderNames } from '../account/provider-names.js';
 import { ValidationFailedError } from '../api/validation-failed.error.js';
-import { AUDIT_COLUMNS } from './audit-log.columns.js';
+import { auditColumns } from './audit-log.columns.js';
 import { AUDIT_LOG, AUDIT_ORDER, auditConditions, type AuditFilters, type ShownEntry } from './audit-log.listing.js';
 import { ACTS } from './audit-log.wording.js';
 import { CsvFiles } from './csv.js';
@@ -16,6 +17,7 @@ export class AuditLog {
     private readonly dataSource: DataSource,
     private readonly listings: ListingReader,
     private readonly files: CsvFiles,
+    private readonly names: ProviderNames,
   ) {}
 
   /** A page of it, and how many entries there are. @throws ValidationFailedError */
@@ -30,7 +32,11 @@ export class AuditLog {
 
   /** All of it that the filters find, as a CSV file. */
   async file(filters: AuditFilters): Promise<Readable> {
-    return this.files.read(AUDIT_LOG, AUDIT_COLUMNS, { conditions: auditConditions(filters), sort: AUDIT_ORDER });
+    return this.files.read(
+      AUDIT_LOG,
+      auditColumns((id) => this.names.of(id)),
+      { conditions: auditConditions(filters), sort: AUDIT_ORDER },
+    );
   }
 
   /** All acts of ours, then those that extensions have written. */

@@ -1,10 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Actor } from '../access/client.js';
+import { insertEntries } from '../audit/audit-entries.js';
 
-const RECORD = `
-  INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
-  VALUES (gen_random_uuid(), $1, $2, $3, $4, $5::inet, $6)`;
+const RECORD = insertEntries({
+  actor: '$1',
+  user: 'NULL',
+  action: '$2',
+  target: '$3',
+  data: '$4',
+  ip: '$5',
+  reference: '$6',
+});
 
 /** Who took a copy of what. */
 @Injectable()

@@ -5,6 +5,7 @@ import { v7 as uuidV7 } from 'uuid';
 import { UnknownIdError } from '../access/access.errors.js';
 import type { Actor } from '../access/client.js';
 import { FieldError } from '../account/account.errors.js';
+import { insertEntries } from '../audit/audit-entries.js';
 import { CONFLICT_RETRIES } from '../database/conflicts.js';
 import { Invitation } from './invitation.entity.js';
 import {
@@ -35,9 +36,15 @@ const INVITE = `
     ON CONFLICT (lower(email)) WHERE ${OPEN} DO NOTHING
     RETURNING *
   ),
-  audit AS (
-    INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
-    SELECT gen_random_uuid(), $3::uuid, 'invitation.created', 'invitation:' || id, $4::inet, $5 FROM made
+  audit AS (${insertEntries({
+    actor: '$3',
+    user: 'NULL',
+    action: `'invitation.created'`,
+    target: `'invitation:' || id`,
+    ip: '$4',
+    reference: '$5',
+    from: 'made',
+  })}
   )
   SELECT ${COLUMNS} FROM made
   UNION ALL
@@ -46,9 +53,15 @@ const INVITE = `
 /** Parameters: 1 id, 2 actor, 3 ip, 4 reference. */
 const WITHDRAW = `
   WITH withdrawn AS (UPDATE invitations SET withdrawn_at = now() WHERE id = $1 AND ${OPEN} RETURNING id),
-  audit AS (
-    INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
-    SELECT gen_random_uuid(), $2::uuid, 'invitation.withdrawn', 'invitation:' || id, $3::inet, $4 FROM withdrawn
+  audit AS (${insertEntries({
+    actor: '$2',
+    user: 'NULL',
+    action: `'invitation.withdrawn'`,
+    target: `'invitation:' || id`,
+    ip: '$3',
+    reference: '$4',
+    from: 'withdrawn',
+  })}
   )
   SELECT id FROM withdrawn`;
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AccessError, UnknownIdError } from '../access/access.errors.js';
 import type { Actor } from '../access/client.js';
+import { insertEntries } from '../audit/audit-entries.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
@@ -30,9 +31,15 @@ export interface PersonChange {
 const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 const DROP_PENDING_LINKS = 'DELETE FROM pending_links WHERE user_id = $1 OR other_user_id = $1';
 /** Parameters: 1 actor, 2 action, 3 person, 4 data, 5 ip, 6 reference. */
-const AUDIT = `
-  INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
-  VALUES (gen_random_uuid(), $1, $2, 'user:' || $3::uuid, $4::jsonb, $5::inet, $6)`;
+const AUDIT = insertEntries({
+  actor: '$1',
+  user: '$3',
+  action: '$2',
+  target: `'user:' || $3::uuid`,
+  data: '$4',
+  ip: '$5',
+  reference: '$6',
+});
 
 const NOT_YOURSELF = 'You cannot close your own access or take your own role. Another administrator can.';
 

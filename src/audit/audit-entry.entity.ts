@@ -12,6 +12,10 @@ export class AuditEntry {
   @Column({ name: 'actor_id', type: 'uuid', nullable: true })
   actorId: string | null;
 
+  /** The user it was done to, who can be the actor as well; a pseudonym after a deletion. Null: it affects no user. */
+  @Column({ name: 'user_id', type: 'uuid', nullable: true })
+  userId: string | null;
+
   @Column({ type: 'text' })
   action: string;
 

@@ -48,21 +48,22 @@ interface Link {
 
 /**
  * What the digests are made of is written down here once more and hashed here: a function in the database may have been
- * changed together with what it is to vouch for. Parameters: 1 position, 2 how many, 3 names of what is personal.
+ * changed together with what it is to vouch for. A link of version 1 was made before entries named the user they affect;
+ * none can be passed off as one, because its digest covers one member less. Parameters: 1 position, 2 how many, 3 names of what is personal.
  */
 const LINKS = `
   SELECT c.position, c.entry_id AS "entryId", c.core_digest AS "coreDigest", c.personal_digest AS "personalDigest",
          c.salt, c.hash, e.id IS NOT NULL AS present,
          e.ip IS NULL AND NOT e.data ?| $3::text[] AS bare,
-         jsonb_build_array(
+         (jsonb_build_array(
            e.id, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), e.actor_id, e.action, e.target,
            e.data - $3::text[], e.reference
-         )::text AS core,
+         ) || CASE c.version WHEN 1 THEN '[]' ELSE jsonb_build_array(e.user_id) END)::text AS core,
          jsonb_build_array(
            e.ip::text, (SELECT jsonb_object_agg(key, value) FROM jsonb_each(e.data) WHERE key = ANY ($3::text[]))
          )::text AS personal,
          c.salt IS NULL AND c.personal_digest IS NOT NULL AND NOT EXISTS (
-           SELECT FROM (VALUES (e.actor_id), (substring(e.target FROM '^user:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$')::uuid)) AS person (id)
+           SELECT FROM (VALUES (e.actor_id), (e.user_id), (substring(e.target FROM '^user:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$')::uuid)) AS person (id)
            WHERE person.id IS NOT NULL AND NOT EXISTS (SELECT FROM users WHERE users.id = person.id)
          ) AS "personThere"
   FROM audit_chain c LEFT JOIN audit_entries e ON e.id = c.entry_id

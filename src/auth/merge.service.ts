@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Client } from '../access/client.js';
+import { insertEntries } from '../audit/audit-entries.js';
 import { tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
@@ -41,9 +42,16 @@ const MOVE_INVITATIONS = `
   SET invited_by = CASE invited_by WHEN $1::uuid THEN $2::uuid ELSE invited_by END,
       used_by = CASE used_by WHEN $1::uuid THEN $2::uuid ELSE used_by END
   WHERE invited_by = $1 OR used_by = $1`;
-const AUDIT = `
-  INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
-  VALUES (gen_random_uuid(), $1, 'user.merged', 'user:' || $2, jsonb_build_object('into', $1::uuid), $3::inet, $4)`;
+/** It affects the user who stays: the target is gone. */
+const AUDIT = insertEntries({
+  actor: '$1',
+  user: '$1',
+  action: `'user.merged'`,
+  target: `'user:' || $2::uuid`,
+  data: `jsonb_build_object('into', $1::uuid)`,
+  ip: '$3',
+  reference: '$4',
+});
 
 /** Makes one person of two, when the same browser has proven to be both. */
 @Injectable()

@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, Raw, type Repository } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
+import { insertEntries } from '../audit/audit-entries.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
@@ -85,11 +86,16 @@ const CONFIRM_LINK = `
     ON CONFLICT (provider, subject) DO NOTHING
     RETURNING id, user_id, provider
   ),
-  audit AS (
-    INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
-    SELECT gen_random_uuid(), user_id, 'account.linked', 'account:' || id, jsonb_build_object('provider', provider),
-           $3::inet, $4
-    FROM account
+  audit AS (${insertEntries({
+    actor: 'user_id',
+    user: 'user_id',
+    action: `'account.linked'`,
+    target: `'account:' || id`,
+    data: `jsonb_build_object('provider', provider)`,
+    ip: '$3',
+    reference: '$4',
+    from: 'account',
+  })}
   )
   SELECT id AS "accountId", user_id AS "userId", provider FROM account`;
 

@@ -1,3 +1,4 @@
+import { insertEntries } from '../audit/audit-entries.js';
 import type { PreparedStatement } from '../database/prepared.js';
 
 /**
@@ -49,11 +50,16 @@ const RECORD = (actions: string, more = '') => `
     SET outcome = 'succeeded', finished_at = now(), user_id = account.user_id, decision = $16, reasons = $17
     FROM account WHERE state_hash = $14
   ),
-  audit AS (
-    INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
-    SELECT gen_random_uuid(), user_id, action, target || ':' || CASE target WHEN 'user' THEN user_id ELSE id END,
-           jsonb_build_object('provider', $1::text)${more}, $13::inet, $15
-    FROM account, (VALUES ${actions}) AS done (action, target)
+  audit AS (${insertEntries({
+    actor: 'user_id',
+    user: 'user_id',
+    action: 'action',
+    target: `target || ':' || CASE target WHEN 'user' THEN user_id ELSE id END`,
+    data: `jsonb_build_object('provider', $1::text)${more}`,
+    ip: '$13',
+    reference: '$15',
+    from: `account, (VALUES ${actions}) AS done (action, target)`,
+  })}
   )`;
 
 /** The session that a sign-in begins, in place of the one this browser had. */
@@ -125,9 +131,15 @@ export const REGISTER: PreparedStatement = {
     WHERE invitations.id = invitation.id
     RETURNING invitations.id, used_by
   ),
-  used_audit AS (
-    INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
-    SELECT gen_random_uuid(), used_by, 'invitation.used', 'invitation:' || id, $13::inet, $15 FROM used
+  used_audit AS (${insertEntries({
+    actor: 'used_by',
+    user: 'used_by',
+    action: `'invitation.used'`,
+    target: `'invitation:' || id`,
+    ip: '$13',
+    reference: '$15',
+    from: 'used',
+  })}
   ),
   person AS (
     INSERT INTO users (id, name, email, email_verified, picture_url, role, last_signed_in_at)

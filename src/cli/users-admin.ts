@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Client } from 'pg';
+import { insertEntries } from '../audit/audit-entries.js';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
 import { counted } from '../text/numbers.js';
@@ -18,10 +19,13 @@ const FIND = `
 const CLAIMING = `
   SELECT id FROM users WHERE lower(email) = lower($1) AND NOT email_verified ORDER BY created_at, id LIMIT 20`;
 const SET_ROLE = 'UPDATE users SET role = $2 WHERE id = $1';
-const AUDIT = `
-  INSERT INTO audit_entries (id, action, target, data)
-  VALUES (gen_random_uuid(), 'user.role-changed', 'user:' || $1::uuid,
-          jsonb_build_object('from', $2::text, 'to', $3::text, 'by', 'command line'))`;
+const AUDIT = insertEntries({
+  actor: 'NULL',
+  user: '$1',
+  action: `'user.role-changed'`,
+  target: `'user:' || $1::uuid`,
+  data: `jsonb_build_object('from', $2::text, 'to', $3::text, 'by', 'command line')`,
+});
 
 interface Named {
   readonly id: string | null;

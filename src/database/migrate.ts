@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
 import { connect } from './connect.js';
 import { migrationDataSource } from './data-source.js';
@@ -5,6 +6,8 @@ import { MIGRATIONS } from './migrations/index.js';
 
 /** Any fixed number: "gatehous" in ASCII, so that a stranger who finds the lock can tell whose it is. */
 const MIGRATION_LOCK = 0x6761_7465n;
+
+const LOCK_PAUSE_MS = 100;
 
 /**
  * Brings the schema up to date. Of several processes that start at once one migrates and the others wait, so each
@@ -19,7 +22,7 @@ export async function migrate(url: string): Promise<string[]> {
     if ((await compareMigrations(client)).pending.length === 0) return [];
     // Held by a transaction, not by the session, so that it also works through a transaction pooler.
     await client.query('BEGIN');
-    await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK.toString()]);
+    while (!(await lock(client))) await sleep(LOCK_PAUSE_MS);
     const dataSource = await migrationDataSource(url).initialize();
     try {
       const applied = await dataSource.runMigrations({ transaction: 'each' });
@@ -31,6 +34,17 @@ export async function migrate(url: string): Promise<string[]> {
   } finally {
     await client.end();
   }
+}
+
+/**
+ * An index that is built concurrently waits until all earlier snapshots are gone. A statement that waited for the lock
+ * would keep its own, and so would one with parameters until the transaction ends.
+ */
+async function lock(client: ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>(
+    `SELECT pg_try_advisory_xact_lock(${MIGRATION_LOCK}) AS locked`,
+  );
+  return rows[0]?.locked === true;
 }
 
 /** How the schema of a database and this version stand to each other, by the names of migrations. */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type Repository, type UpdateResult } from 'typeorm';
 import type { Actor } from '../access/client.js';
+import { insertEntries } from '../audit/audit-entries.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { type HealthReason, OAuthAccount } from './oauth-account.entity.js';
@@ -11,11 +12,17 @@ import { Revocations } from './revocations.js';
 
 /** The end of a link and its audit entry, in one statement. */
 const UNLINK = `
-  WITH gone AS (DELETE FROM oauth_accounts WHERE id = $1 RETURNING id, provider)
-  INSERT INTO audit_entries (id, actor_id, action, target, data, ip, reference)
-  SELECT gen_random_uuid(), $2, 'account.unlinked', 'account:' || id, jsonb_build_object('provider', provider),
-         $3::inet, $4
-  FROM gone`;
+  WITH gone AS (DELETE FROM oauth_accounts WHERE id = $1 RETURNING id, user_id, provider)
+  ${insertEntries({
+    actor: '$2',
+    user: 'user_id',
+    action: `'account.unlinked'`,
+    target: `'account:' || id`,
+    data: `jsonb_build_object('provider', provider)`,
+    ip: '$3',
+    reference: '$4',
+    from: 'gone',
+  })}`;
 
 /** A link that was begun, or proven, before something was unlinked may not be finished after it. */
 const VOID_LINKS = 'UPDATE users SET links_voided_at = clock_timestamp() WHERE id = $1';

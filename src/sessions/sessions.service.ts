@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { UnknownIdError } from '../access/access.errors.js';
 import type { Client } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
+import { insertEntries } from '../audit/audit-entries.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { tokenHash } from '../crypto/random-token.js';
@@ -55,9 +56,15 @@ const LIST_SESSIONS = `
 /** Ends one of a person's sessions, or all but one. Parameters: 1 person, 2 the one, 3 ip, 4 reference. */
 const endSessions = (which: string) => `
   WITH ended AS (DELETE FROM sessions WHERE user_id = $1 AND ${which} RETURNING id, user_id),
-  audit AS (
-    INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
-    SELECT gen_random_uuid(), user_id, 'session.ended', 'session:' || id, $3::inet, $4 FROM ended
+  audit AS (${insertEntries({
+    actor: 'user_id',
+    user: 'user_id',
+    action: `'session.ended'`,
+    target: `'session:' || id`,
+    ip: '$3',
+    reference: '$4',
+    from: 'ended',
+  })}
   )
   SELECT id AS "sessionId", user_id AS "userId" FROM ended`;
 
@@ -66,9 +73,15 @@ const END_SESSION: PreparedStatement = {
   name: 'end-session',
   text: `
     WITH ended AS (DELETE FROM sessions WHERE token_hash = $1 RETURNING id, user_id),
-    audit AS (
-      INSERT INTO audit_entries (id, actor_id, action, target, ip, reference)
-      SELECT gen_random_uuid(), user_id, 'user.signed-out', 'session:' || id, $2::inet, $3 FROM ended
+    audit AS (${insertEntries({
+      actor: 'user_id',
+      user: 'user_id',
+      action: `'user.signed-out'`,
+      target: `'session:' || id`,
+      ip: '$2',
+      reference: '$3',
+      from: 'ended',
+    })}
     )
     SELECT id, user_id FROM ended`,
 };
