@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../src/access/client.js';
 import { AccountDeletion } from '../src/account/account-deletion.js';
 import { PendingLinks } from '../src/auth/pending-links.service.js';
 import { ProviderClient } from '../src/oauth-accounts/provider-client.js';
+import { Retention } from '../src/ops/retention.js';
 import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { codeOf, JSON_ONLY, PAGE, type Person, type Proof, settingsOf, TwoProviders } from './support/two-providers.js';
@@ -205,11 +207,56 @@ describe('what waits for a yes is worth nothing', () => {
 });
 
 describe('what nobody has answered', () => {
-  it('goes when the next one comes', async () => {
+  const expire = (userId: string) =>
+    sql(`UPDATE pending_links SET expires_at = now() - interval '1 second' WHERE user_id = $1`, [userId]);
+  const revoked = () => house.providers.acme.count('revoke');
+  const retention = () => house.app.nest.get(Retention, { strict: false }).run();
+  const allRevoked = async () => {
+    while ((await house.count('revocations')) > 0) await sleep(10);
+  };
+
+  /** Whatever the tests before have left. */
+  beforeAll(async () => {
+    await retention();
+    await allRevoked();
+  });
+
+  it('is deleted once it has expired, and its grant is revoked at the provider', async () => {
     const { owner } = await collide();
-    await sql(`UPDATE pending_links SET expires_at = now() - interval '1 second' WHERE user_id = $1`, [owner.id]);
-    await collide();
+    const before = revoked();
+    await expire(owner.id);
+    await retention();
     expect(await house.count('pending_links WHERE user_id = $1', [owner.id])).toBe(0);
+    await allRevoked();
+    expect(revoked()).toBe(before + 1);
+  });
+
+  it('keeps its grant while the same identity has a newer one', async () => {
+    const { owner, proof } = await collide();
+    await expire(owner.id);
+    expect((await house.signIn(proof)).status).toBe(409);
+    const before = revoked();
+    await retention();
+    expect(await house.count('pending_links WHERE user_id = $1', [owner.id])).toBe(1);
+    await allRevoked();
+    expect(revoked()).toBe(before);
+  });
+
+  it('has its grant revoked when its owner is deleted', async () => {
+    const { owner } = await collide();
+    const before = revoked();
+    await house.app.nest.get(AccountDeletion, { strict: false }).delete(owner.id, CLIENT);
+    await allRevoked();
+    expect(revoked()).toBe(before + 1);
+  });
+
+  it('has its grant revoked when its answer comes too late', async () => {
+    const { token, owner } = await collide();
+    await sql('UPDATE users SET email = $2 WHERE id = $1', [owner.id, house.address()]);
+    const before = revoked();
+    await refused(token, owner.id);
+    await allRevoked();
+    expect(revoked()).toBe(before + 1);
   });
 });
 

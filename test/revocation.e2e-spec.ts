@@ -10,6 +10,7 @@ import { Revocations } from '../src/oauth-accounts/revocations.js';
 import { RevocationWorker } from '../src/oauth-accounts/revocation-worker.js';
 import { type TokenPlace, TokenVault } from '../src/oauth-accounts/token-vault.js';
 import { OAuthError } from '../src/oauth/oauth.errors.js';
+import { allow, OnOAuthAuthorized, refuse, type Verdict } from '../src/oauth/oauth.events.js';
 import { OAuthModule } from '../src/oauth/oauth.module.js';
 import { defineProvider, type RevocationContext, type TokenSet } from '../src/oauth/provider.js';
 import { startApp, type TestApp } from './support/app.js';
@@ -40,9 +41,16 @@ const own = defineProvider({
 let ownWay: (context: RevocationContext, tokens: TokenSet) => Promise<void>;
 
 let unlinked: unknown[] = [];
+/** What the hook says of the next sign-ins. */
+let verdict: Verdict = allow;
 
 @Injectable()
 class Listener {
+  @OnOAuthAuthorized()
+  decide(): Verdict {
+    return verdict;
+  }
+
   @OnEvent('account.unlinked')
   take(event: unknown): void {
     unlinked.push(event);
@@ -51,6 +59,10 @@ class Listener {
 
 @Module({ imports: [PlainModule, OAuthModule.forFeature(mute), OAuthModule.forFeature(own)], providers: [Listener] })
 class Extension {}
+
+/** The hook alone, for applications with other settings. */
+@Module({ providers: [Listener] })
+class Hooked {}
 
 let database: TestDatabase;
 let provider: TestProvider;
@@ -74,6 +86,7 @@ beforeAll(async () => {
 beforeEach(() => {
   provider.reset();
   unlinked = [];
+  verdict = allow;
   ownWay = () => Promise.resolve();
 });
 
@@ -215,7 +228,10 @@ interface RevocationRow {
 const pending = (at = database) => at.query<RevocationRow>('SELECT * FROM revocations ORDER BY id');
 
 /** Writes a grant down that is to be taken back, and tells no worker. */
-async function lodge(tokens: Partial<TokenSet> = {}, { at = database, from = 'google' } = {}): Promise<string> {
+async function lodge(
+  tokens: Partial<TokenSet> & { subject?: string } = {},
+  { at = database, from = 'google' } = {},
+): Promise<string> {
   const id = randomUUID();
   const sealed = vault().seal({ kind: 'revocations', id }, { accessToken: madeUp('at'), scopes: [], ...tokens });
   await at.query(
@@ -753,8 +769,7 @@ describe('two workers', () => {
   });
 
   it('lose nothing that is requested while one of them works', async () => {
-    const { userId, account } = await signIn();
-    const grant = { ...account, userId, provider: 'google', sealedTokens: null };
+    const grant = { id: randomUUID(), userId: randomUUID(), provider: 'google', subject: 'not linked here' };
     const revocations = app.nest.get(Revocations);
     const fresh = Array.from({ length: 40 }, () => madeUp('rt'));
     for (const refreshToken of fresh) {
@@ -1026,5 +1041,82 @@ describe('what is left of it all', () => {
 
   it('is no transaction', async () => {
     expect(await database.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'`)).toEqual([]); // prettier-ignore
+  });
+});
+
+describe('a grant whose account has been linked again before the provider was told', () => {
+  it('is not revoked: the new grant would end with it', async () => {
+    const { browser, as } = await signIn();
+    provider.faults.set('revoke', answering(503));
+    expect((await browser.post('/account/delete', { confirmation: `${as.replace('subject-', 'person')}@mail.example` })).status).toBe(303); // prettier-ignore
+    await failedTry(1);
+    provider.faults.clear();
+    const before = told().length;
+    const again = new Browser(app.url);
+    await signInAgain(again, as);
+    await makeDue();
+    wake(app);
+    await drained();
+    expect(told()).toHaveLength(before);
+    expect(await home(again)).toContain(LIVE);
+  });
+
+  it('is revoked while no account of that identity has tokens', async () => {
+    const { account, userId } = await signIn();
+    await app.nest
+      .get(DataSource)
+      .transaction((manager) => app.nest.get(OAuthAccountsService).revokeAll(manager, userId, 'user_blocked'));
+    const refreshToken = madeUp('rt');
+    await lodge({ refreshToken, subject: account.subject });
+    wake(app);
+    await drained();
+    expect(tokensTold()).toContain(refreshToken);
+  });
+});
+
+describe('a sign-in that is refused after the provider has issued tokens', () => {
+  /** Somebody the provider knows, who tries to sign in. @returns the status, and the token the provider issued last */
+  async function tryToSignIn(at: TestApp, as = newcomer()): Promise<number> {
+    const browser = new Browser(at.url);
+    return (await browser.get(provider.authorize(await browser.begin(), { as }))).status;
+  }
+
+  function newcomer(): string {
+    const sub = `subject-${++people}`;
+    return provider.addPerson({ sub, name: 'New', email: `${sub}@mail.example`, email_verified: true }, sub);
+  }
+
+  it.each<[string, Record<string, string>, () => void]>([
+    ['the hook', {}, () => (verdict = refuse('not today'))],
+    ['closed sign-up', { SIGN_UP: 'closed' }, () => undefined],
+    ['the allowed domains', { ALLOWED_EMAIL_DOMAINS: 'corp.example' }, () => undefined],
+    ['the hosted domain', { GOOGLE_HOSTED_DOMAIN: 'corp.example' }, () => undefined],
+  ])('by %s leaves no grant at the provider', async (_name, settings, arrange) => {
+    const own = await startApp(database.url, { SECRET_KEYS, ...provider.environment('GOOGLE'), ...settings }, [Hooked]);
+    try {
+      arrange();
+      expect(await tryToSignIn(own)).toBe(403);
+      await until(() => Promise.resolve(told().length === 1));
+      await drained();
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('because the user is blocked leaves no grant at the provider', async () => {
+    const { as, userId } = await signIn();
+    await database.query('UPDATE users SET blocked_at = now() WHERE id = $1', [userId]);
+    await database.query('UPDATE oauth_accounts SET sealed_tokens = NULL WHERE user_id = $1', [userId]);
+    expect(await tryToSignIn(app, as)).toBe(403);
+    await until(() => Promise.resolve(told().length === 1));
+  });
+
+  it('keeps the grant of an account that is linked', async () => {
+    const { as, browser } = await signIn();
+    verdict = refuse('not today');
+    expect(await tryToSignIn(app, as)).toBe(403);
+    await drained();
+    expect(told()).toEqual([]);
+    expect(await home(browser)).toContain(LIVE);
   });
 });

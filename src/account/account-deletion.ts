@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import type { Client } from '../access/client.js';
 import { insertEntries } from '../audit/audit-entries.js';
 import { redactTrail } from '../audit/audit-redaction.js';
+import { PendingLinks } from '../auth/pending-links.service.js';
 import { USER_DELETED, type UserDeleted } from '../auth/auth.events.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
@@ -36,6 +37,7 @@ export class AccountDeletion {
     private readonly dataSource: DataSource,
     private readonly users: UsersService,
     private readonly accounts: OAuthAccountsService,
+    private readonly pendingLinks: PendingLinks,
     private readonly revocations: Revocations,
     private readonly announcer: Announcer,
   ) {}
@@ -47,6 +49,7 @@ export class AccountDeletion {
         await this.users.refuseLastAdmin(manager, userId);
         // Locks the person's row first, then the accounts': whoever is signing in waits, and finds nobody.
         await this.accounts.revokeAll(manager, userId, 'user_deleted');
+        await this.pendingLinks.discard(manager, userId, 'user_deleted');
         // TypeORM answers a DELETE with its rows and their number.
         const [sessions] = await manager.query<[SessionEnded[], number]>(END_SESSIONS, [userId]);
         await manager.query(DELETE_INVITATIONS, [userId]);

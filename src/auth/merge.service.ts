@@ -6,11 +6,13 @@ import { tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { OAuthAccount } from '../oauth-accounts/oauth-account.entity.js';
+import { Revocations } from '../oauth-accounts/revocations.js';
 import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import { SESSION_ENDED } from '../sessions/sessions.events.js';
 import { User } from '../users/user.entity.js';
 import { USER_MERGED, type UserMerged } from './auth.events.js';
 import { SignInRefusedError } from './auth.errors.js';
+import { PendingLinks } from './pending-links.service.js';
 
 /** What a merge would do, for the person to look at first. */
 export interface MergePreview {
@@ -59,6 +61,8 @@ export class MergeService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly vault: TokenVault,
+    private readonly pendingLinks: PendingLinks,
+    private readonly revocations: Revocations,
     private readonly announcer: Announcer,
   ) {}
 
@@ -100,6 +104,7 @@ export class MergeService {
         const accounts = await this.#moveAccounts(manager, otherUserId, userId);
         // TypeORM answers a DELETE with its rows and their number.
         const [ended] = await manager.query<[{ sessionId: string; userId: string }[], number]>(ENDED, [otherUserId]);
+        await this.pendingLinks.discard(manager, otherUserId, 'link_expired');
         await manager.query(MOVE_INVITATIONS, [otherUserId, userId]);
         await manager.query(AUDIT, [userId, otherUserId, ip, reference]);
         // First the other goes: an address is verified for one person at a time.
@@ -108,6 +113,7 @@ export class MergeService {
         return { merged: { userId, mergedUserId: otherUserId, accountIds: accounts.map(({ id }) => id) }, ended };
       }),
     );
+    this.revocations.wake();
     for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
     this.announcer.announce(USER_MERGED, merged satisfies UserMerged);
     return merged;

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, Raw, type Repository } from 'typeorm';
+import { DataSource, type EntityManager, Raw, type Repository } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
 import { insertEntries } from '../audit/audit-entries.js';
@@ -8,6 +8,7 @@ import { randomToken, tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
+import { Revocations } from '../oauth-accounts/revocations.js';
 import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
 import type { LinkingPerson } from '../oauth/sign-in-attempt.js';
@@ -15,12 +16,27 @@ import { SignInRefusedError } from './auth.errors.js';
 import { PendingLink } from './pending-link.entity.js';
 import { storedValues } from './stored-values.js';
 
-/** Whoever keeps something clears away what nobody has answered. Rows that somebody has in hand are left to them. */
-const CLEAR = `
-  cleared AS (
-    DELETE FROM pending_links
-    WHERE id IN (SELECT id FROM pending_links WHERE expires_at <= now() FOR UPDATE SKIP LOCKED)
-  )`;
+/** What a deleted pending link leaves to be revoked: nothing where the same identity has a newer one. */
+const ITS_GRANT = `
+  p.id, p.user_id AS "userId", p.provider, p.subject,
+  CASE WHEN NOT EXISTS (
+    SELECT FROM pending_links newer
+    WHERE newer.provider = p.provider AND newer.subject = p.subject AND newer.kind = 'link' AND newer.id <> p.id
+      AND newer.expires_at > now()
+  ) THEN p.sealed_tokens END AS "sealedTokens"`;
+
+/** Rows that another process is deleting or confirming are left to it. Parameter: 1 how many. */
+const EXPIRE = `
+  DELETE FROM pending_links p WHERE p.id IN (
+    SELECT id FROM pending_links WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+  RETURNING ${ITS_GRANT}`;
+
+/** Parameter: 1 user. */
+const DISCARD = `
+  DELETE FROM pending_links p WHERE p.user_id = $1 OR p.other_user_id = $1
+  RETURNING ${ITS_GRANT}`;
+
+type DeletedLink = Pick<PendingLink, 'id' | 'userId' | 'provider' | 'subject' | 'sealedTokens'>;
 
 /**
  * Keeps a proven account for the person who has its address. No row comes back when they are gone by now.
@@ -28,8 +44,7 @@ const CLEAR = `
  * Parameters: 1 to 9 as stored, 10 id, 11 token hash, 12 user.
  */
 const KEEP_LINK = `
-  WITH ${CLEAR},
-  person AS (SELECT id FROM users WHERE id = $12 FOR KEY SHARE)
+  WITH person AS (SELECT id FROM users WHERE id = $12 FOR KEY SHARE)
   INSERT INTO pending_links (id, token_hash, kind, user_id, provider, subject, email, email_verified, name, picture_url,
                              scopes, sealed_tokens, access_token_expires_at)
   SELECT $10::uuid, $11::bytea, 'link', person.id, $1::text, $2::text, $3::text, $4::boolean, $5::text, $6::text,
@@ -45,8 +60,7 @@ const KEEP_LINK = `
  * Parameters: 1 provider, 2 subject, 3 id, 4 token hash, 5 user, 6 the other, 7 session, 8 when the link was begun.
  */
 const KEEP_MERGE = `
-  WITH ${CLEAR},
-  people AS (
+  WITH people AS (
     SELECT id, blocked_at, links_voided_at FROM users WHERE id IN ($5, $6) ORDER BY id FOR KEY SHARE
   )
   INSERT INTO pending_links (id, token_hash, kind, user_id, other_user_id, provider, subject, email_verified, scopes)
@@ -62,7 +76,7 @@ const KEEP_MERGE = `
 /**
  * The yes of the one who may say it: the row goes, the account comes. No account comes when the row has expired, was
  * answered already, the address is no longer theirs, they are blocked or have unlinked something since, or somebody
- * else has the account by now.
+ * else has the account by now. An answered row that did not become an account leaves its grant to be revoked.
  *
  * Parameters: 1 token hash, 2 user, 3 ip, 4 reference.
  */
@@ -97,7 +111,9 @@ const CONFIRM_LINK = `
     from: 'account',
   })}
   )
-  SELECT id AS "accountId", user_id AS "userId", provider FROM account`;
+  SELECT p.id, p.user_id AS "userId", p.provider, p.subject, p.sealed_tokens AS "sealedTokens",
+         account.id IS NOT NULL AS "isLinked"
+  FROM answered p LEFT JOIN account ON account.id = p.id`;
 
 /** By the clock of the database, which wrote it. */
 const IN_THE_FUTURE = Raw((column) => `${column} > now()`);
@@ -109,6 +125,7 @@ export class PendingLinks {
     private readonly dataSource: DataSource,
     @InjectRepository(PendingLink) private readonly rows: Repository<PendingLink>,
     private readonly vault: TokenVault,
+    private readonly revocations: Revocations,
     private readonly announcer: Announcer,
   ) {}
 
@@ -148,10 +165,49 @@ export class PendingLinks {
   /** @throws SignInRefusedError `email_in_use` when there is nothing (any more) that they may link */
   async confirmLink(token: string, userId: string, { ip, reference }: Client): Promise<AccountEvent> {
     const values = [tokenHash(token), userId, ip, reference];
-    const [linked] = await retryConflicts(() => this.dataSource.query<AccountEvent[]>(CONFIRM_LINK, values));
-    if (!linked) throw new SignInRefusedError('email_in_use', []);
+    const answered = await retryConflicts(() =>
+      this.dataSource.transaction(async (manager) => {
+        const [row] = await manager.query<(DeletedLink & { isLinked: boolean })[]>(CONFIRM_LINK, values);
+        if (row && !row.isLinked) await this.revocations.requestWith(manager, [row], 'link_expired');
+        return row;
+      }),
+    );
+    if (!answered?.isLinked) {
+      if (answered) this.revocations.wake();
+      throw new SignInRefusedError('email_in_use', []);
+    }
+    const linked = { accountId: answered.id, userId, provider: answered.provider } satisfies AccountEvent;
     this.announcer.announce(ACCOUNT_LINKED, linked);
     return linked;
+  }
+
+  /** Deletes pending links that were not confirmed in time and revokes their grants. @returns how many, `limit` at most */
+  async expire(limit: number): Promise<number> {
+    const expired = await retryConflicts(() =>
+      this.dataSource.transaction((manager) => this.#deleteWith(manager, EXPIRE, [limit], 'link_expired')),
+    );
+    if (expired > 0) this.revocations.wake();
+    return expired;
+  }
+
+  /**
+   * Deletes what is pending for a user who is deleted or merged into another one, in that transaction, and revokes the
+   * grants. Call `revocations.wake()` after the commit.
+   */
+  async discard(manager: EntityManager, userId: string, cause: 'user_deleted' | 'link_expired'): Promise<void> {
+    await this.#deleteWith(manager, DISCARD, [userId], cause);
+  }
+
+  async #deleteWith(
+    manager: EntityManager,
+    statement: string,
+    values: unknown[],
+    cause: 'user_deleted' | 'link_expired',
+  ): Promise<number> {
+    // TypeORM answers a DELETE with its rows and their number.
+    const [deleted] = await manager.query<[DeletedLink[], number]>(statement, values);
+    await this.revocations.requestWith(manager, deleted, cause);
+    return deleted.length;
   }
 
   async #keep(statement: string, values: (tokenHash: Buffer) => unknown[]): Promise<string | undefined> {

@@ -3,7 +3,9 @@ import type { Request, Response } from 'express';
 import { AccessError } from '../access/access.errors.js';
 import { clientOf } from '../access/client.js';
 import { type Authorization, AuthorizationHandler } from '../oauth/authorization-handler.js';
+import { ProviderRegistry } from '../oauth/provider.registry.js';
 import type { LinkingPerson } from '../oauth/sign-in-attempt.js';
+import { Revocations } from '../oauth-accounts/revocations.js';
 import { SessionCookie } from '../sessions/session-cookie.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { SignInRefusedError } from './auth.errors.js';
@@ -20,19 +22,26 @@ export class SignInHandler extends AuthorizationHandler {
     private readonly cookie: SessionCookie,
     private readonly pendingCookie: PendingLinkCookie,
     private readonly sessions: SessionsService,
+    private readonly registry: ProviderRegistry,
+    private readonly revocations: Revocations,
   ) {
     super();
   }
 
   override async complete(authorization: Authorization, request: Request, response: Response): Promise<string> {
-    const { linksFor } = authorization.attempt;
+    const { provider, profile, claims, tokens, attempt } = authorization;
+    const { linksFor } = attempt;
     try {
+      const configured = this.registry.get(provider);
+      configured.provider.checkClaims?.(claims, configured.settings);
       return linksFor
         ? await this.#link(authorization, linksFor, request)
         : await this.#signIn(authorization, request, response);
     } catch (error) {
       if (error instanceof SignInRefusedError && error.pendingToken !== undefined) {
         this.pendingCookie.write(response, error.pendingToken);
+      } else if (isRefusal(error)) {
+        await this.revocations.requestRefused({ provider, subject: profile.subject }, tokens);
       }
       throw error;
     }
@@ -59,4 +68,10 @@ export class SignInHandler extends AuthorizationHandler {
     if (!current && request.method !== 'POST') throw AccessError.notSignedIn();
     return this.link.complete(authorization, person, clientOf(request));
   }
+}
+
+/** Whether we said no, in contrast to a failure, after which the outcome can be unknown and the tokens stored. */
+function isRefusal(error: unknown): boolean {
+  const status = (error as { status?: unknown } | null)?.status;
+  return typeof status === 'number' && status < 500;
 }

@@ -39,6 +39,13 @@ const AGAIN = `
 const GIVEN_UP = `
   UPDATE revocations SET failed_at = now(), sealed_tokens = NULL, last_error = $3 WHERE id = $1 AND tries = $2`;
 
+/**
+ * An identity that is linked, with tokens, has a grant in use again. Many providers know one grant for a user and a
+ * client: to revoke the old tokens would end the new ones. Parameters: 1 provider, 2 subject.
+ */
+const GRANT_IN_USE = `
+  SELECT FROM oauth_accounts WHERE provider = $1 AND subject = $2 AND sealed_tokens IS NOT NULL`;
+
 type Taken = Pick<Revocation, 'id' | 'provider' | 'sealedTokens' | 'tries'>;
 
 /** Tells providers which grants are over, off everybody's path, again and again until they know. */
@@ -107,24 +114,28 @@ export class RevocationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   /** @returns seconds until this row is due again, Infinity when it is not */
   async #revoke(row: Taken): Promise<number> {
-    const { id, provider, tries } = row;
-    let told: boolean;
-    try {
-      told = await this.#tell(row);
-    } catch (error) {
-      return this.#failed(row, error instanceof OAuthError ? error : unexpected(error));
+    const { id, provider, sealedTokens, tries } = row;
+    const opened = this.vault.open({ kind: 'revocations', id }, sealedTokens);
+    if (!opened) return this.#failed(row, new NotToldError('unreadable', 'its key is not in the ring'));
+    const { subject, ...tokens } = opened;
+    let event = 'grant not revoked: the account is linked again';
+    if (!(await this.#isInUse(provider, subject))) {
+      try {
+        const told = await withinLimit(this.revocationEndpoint.revoke(this.registry.get(provider), tokens));
+        event = told ? 'grant revoked' : 'grant forgotten: the provider has no way to revoke it';
+      } catch (error) {
+        return this.#failed(row, error instanceof OAuthError ? error : unexpected(error));
+      }
     }
     await this.dataSource.query(DONE, [id, tries]);
-    const event = told ? 'grant revoked' : 'grant forgotten: the provider has no way to revoke it';
     this.#logger.log({ event, provider, revocation: id });
     return Infinity;
   }
 
-  /** @returns false where the provider has no way to be told */
-  async #tell({ id, provider, sealedTokens }: Taken): Promise<boolean> {
-    const tokens = this.vault.open({ kind: 'revocations', id }, sealedTokens);
-    if (!tokens) throw new NotToldError('unreadable', 'its key is not in the ring');
-    return withinLimit(this.revocationEndpoint.revoke(this.registry.get(provider), tokens));
+  /** @param subject undefined in a row that an older release has stored */
+  async #isInUse(provider: string, subject: string | undefined): Promise<boolean> {
+    if (subject === undefined) return false;
+    return (await this.dataSource.query<unknown[]>(GRANT_IN_USE, [provider, subject])).length > 0;
   }
 
   async #failed({ id, provider, tries }: Taken, error: OAuthError | NotToldError): Promise<number> {
@@ -155,7 +166,6 @@ class NotToldError extends Error {
 
 /** A provider's own way may throw anything. Its message may hold anything too, so the name has to do. */
 function unexpected(error: unknown): NotToldError {
-  if (error instanceof NotToldError) return error;
   return new NotToldError('unexpected', `threw ${error instanceof Error ? error.name : typeof error}`);
 }
 

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** Why a grant is taken back. */
-export type RevocationCause = 'account_unlinked' | 'user_deleted' | 'user_blocked';
+/** Why a grant is revoked. The last two were never stored with a linked account. */
+export type RevocationCause = 'account_unlinked' | 'user_deleted' | 'user_blocked' | 'sign_in_refused' | 'link_expired';
 
 /** A grant nobody here uses any more, until the provider has been told. The row goes when that is done. */
 @Entity('revocations')
@@ -12,12 +12,12 @@ export class Revocation {
   @Column({ type: 'text' })
   provider: string;
 
-  /** Whose it was. Both may be gone. */
-  @Column({ name: 'account_id', type: 'uuid' })
-  accountId: string;
+  /** Whose it was. Both may be gone; null for a refused sign-in. */
+  @Column({ name: 'account_id', type: 'uuid', nullable: true })
+  accountId: string | null;
 
-  @Column({ name: 'user_id', type: 'uuid' })
-  userId: string;
+  @Column({ name: 'user_id', type: 'uuid', nullable: true })
+  userId: string | null;
 
   @Column({ type: 'text' })
   cause: RevocationCause;

@@ -6,11 +6,19 @@ import { Revocation, type RevocationCause } from './revocation.entity.js';
 import { RevocationWorker } from './revocation-worker.js';
 import { placeOf, TokenVault } from './token-vault.js';
 
-/** Whose grant it is. */
+/** Whose grant it is: the identity at the provider, and the linked account that held it. */
 interface Grant {
+  readonly provider: string;
+  readonly subject: string;
+  /** Null where no account ever held it. */
+  readonly id: string | null;
+  readonly userId: string | null;
+}
+
+/** A grant in a row of ours. */
+interface StoredGrant extends Grant {
   readonly id: string;
   readonly userId: string;
-  readonly provider: string;
   readonly sealedTokens: string | null;
 }
 
@@ -36,7 +44,7 @@ export class Revocations {
    *
    * What does not open, because its key is gone, cannot be taken back either; the log says so.
    */
-  async requestWith(manager: EntityManager, grants: readonly Grant[], cause: RevocationCause): Promise<void> {
+  async requestWith(manager: EntityManager, grants: readonly StoredGrant[], cause: RevocationCause): Promise<void> {
     for (const grant of grants) {
       const tokens = this.vault.open(placeOf(grant), grant.sealedTokens);
       if (tokens) {
@@ -48,6 +56,19 @@ export class Revocations {
     }
   }
 
+  /**
+   * Revokes the grant of a sign-in that was refused after the provider had issued tokens. The refusal is what the user
+   * has to see, so a failure to store the request is only logged.
+   */
+  async requestRefused(identity: Pick<Grant, 'provider' | 'subject'>, tokens: TokenSet): Promise<void> {
+    try {
+      await this.request({ ...identity, id: null, userId: null }, tokens, 'sign_in_refused');
+    } catch (error) {
+      const { provider } = identity;
+      this.#logger.warn({ event: 'grant not revoked: not stored', provider, reason: (error as Error).name });
+    }
+  }
+
   /** Begins now instead of at the next look. */
   wake(): void {
     this.worker.wake();
@@ -55,8 +76,8 @@ export class Revocations {
 
   async #insert(manager: EntityManager, grant: Grant, tokens: TokenSet, cause: RevocationCause): Promise<void> {
     const id = uuidV7();
-    const sealedTokens = this.vault.seal({ kind: 'revocations', id }, tokens);
-    const { id: accountId, userId, provider } = grant;
+    const { id: accountId, userId, provider, subject } = grant;
+    const sealedTokens = this.vault.seal({ kind: 'revocations', id }, { ...tokens, subject });
     await manager.insert(Revocation, { id, provider, accountId, userId, cause, sealedTokens });
   }
 }

@@ -7,12 +7,18 @@ export type TokenPlace =
   | { readonly kind: 'oauth_accounts'; readonly id: string; readonly userId: string }
   | { readonly kind: 'revocations'; readonly id: string };
 
+/** What is sealed. The subject is there for a grant to be revoked: after a deletion it is stored nowhere in clear. */
+interface SealedTokens extends TokenSet {
+  readonly subject?: string;
+}
+
 const storedTokens = z.object({
   accessToken: z.string(),
   refreshToken: z.string().optional(),
   expiresAt: z.iso.datetime().optional(),
   scopes: z.array(z.string()),
   details: z.record(z.string(), z.string()).optional(),
+  subject: z.string().optional(),
 });
 
 /**
@@ -22,13 +28,14 @@ const storedTokens = z.object({
 export class TokenVault {
   constructor(private readonly sealer: Sealer) {}
 
-  seal(place: TokenPlace, { accessToken, refreshToken, expiresAt, scopes, details }: TokenSet): string {
-    const text = JSON.stringify({ accessToken, refreshToken, expiresAt: expiresAt?.toISOString(), scopes, details });
-    return this.sealer.seal(purpose(place), row(place), text);
+  seal(place: TokenPlace, tokens: SealedTokens): string {
+    const { accessToken, refreshToken, expiresAt, scopes, details, subject } = tokens;
+    const stored = { accessToken, refreshToken, expiresAt: expiresAt?.toISOString(), scopes, details, subject };
+    return this.sealer.seal(purpose(place), row(place), JSON.stringify(stored));
   }
 
   /** @returns undefined when nothing usable is stored; the person then connects again */
-  open(place: TokenPlace, sealed: string | null): TokenSet | undefined {
+  open(place: TokenPlace, sealed: string | null): SealedTokens | undefined {
     if (sealed === null) return undefined;
     try {
       const stored = storedTokens.parse(JSON.parse(this.sealer.open(purpose(place), row(place), sealed)));

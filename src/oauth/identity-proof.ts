@@ -41,7 +41,6 @@ export class IdentityProof {
       const code = facts.idToken ? 'claims_invalid' : 'provider_answer_invalid';
       throw new OAuthError(code, 'claims', 'the claims are not what the provider documents');
     }
-    facts.checkClaims?.(checked.value, provider.settings);
     return {
       provider: provider.id,
       profile: cleanProfile(vouchedFor(provider, facts.toProfile(checked.value, { ...way.details, ...details }))),

@@ -8,6 +8,7 @@ import {
 import { DataSource } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { PendingLinks } from '../auth/pending-links.service.js';
 import { RecurringWork } from '../database/recurring-work.js';
 
 /** Nothing of this is urgent: what is over cannot be used any more, whether its row is still there or not. */
@@ -26,15 +27,6 @@ const OLD_ATTEMPTS = `
     DELETE FROM sign_in_attempts WHERE state_hash IN (
       SELECT state_hash FROM sign_in_attempts WHERE started_at < now() - make_interval(secs => $2)
       ORDER BY started_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-    RETURNING 1
-  )
-  SELECT count(*)::int AS gone FROM gone`;
-
-/** Parameter: 1 how many. */
-const EXPIRED_LINKS = `
-  WITH gone AS (
-    DELETE FROM pending_links WHERE id IN (
-      SELECT id FROM pending_links WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING 1
   )
   SELECT count(*)::int AS gone FROM gone`;
@@ -91,6 +83,7 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly pendingLinks: PendingLinks,
     @Inject(CONFIG) config: Config,
   ) {
     this.#attemptSeconds = config.attemptRetentionDays * DAY_SECONDS;
@@ -108,19 +101,24 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
 
   async run(stopped = () => false): Promise<Retired> {
     const retired = {
-      attempts: await this.#batches(stopped, OLD_ATTEMPTS, [this.#attemptSeconds]),
+      attempts: await this.#batches(stopped, (batch) => this.#deleteAttempts(batch)),
       sessions: await this.#sessions(stopped),
-      pendingLinks: await this.#batches(stopped, EXPIRED_LINKS, []),
+      pendingLinks: await this.#batches(stopped, (batch) => this.pendingLinks.expire(batch)),
     };
     if (Object.values(retired).some((rows) => rows > 0)) this.#logger.log({ event: 'old rows taken away', ...retired });
     return retired;
   }
 
-  async #batches(stopped: () => boolean, statement: string, values: unknown[]): Promise<number> {
+  async #deleteAttempts(batch: number): Promise<number> {
+    const [row] = await this.dataSource.query<{ gone: number }[]>(OLD_ATTEMPTS, [batch, this.#attemptSeconds]);
+    return row?.gone ?? 0;
+  }
+
+  /** @param deleteBatch deletes so many rows at most, and returns how many */
+  async #batches(stopped: () => boolean, deleteBatch: (batch: number) => Promise<number>): Promise<number> {
     let all = 0;
     while (!stopped()) {
-      const [row] = await this.dataSource.query<{ gone: number }[]>(statement, [BATCH, ...values]);
-      const gone = row?.gone ?? 0;
+      const gone = await deleteBatch(BATCH);
       all += gone;
       if (gone < BATCH) break;
     }

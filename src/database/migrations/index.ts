@@ -9,6 +9,7 @@ import { Dashboard1764340000000 } from './1764340000000-dashboard.js';
 import { AuditUser1764450000000 } from './1764450000000-audit-user.js';
 import { AuthenticatedAt1764460000000 } from './1764460000000-authenticated-at.js';
 import { RefreshTokenVersion1764490000000 } from './1764490000000-refresh-token-version.js';
+import { RevocationCauses1764490100000 } from './1764490100000-revocation-causes.js';
 
 /** Every migration in order. A list and not a glob: what runs is what is written here. */
 export const MIGRATIONS = [
@@ -23,4 +24,5 @@ export const MIGRATIONS = [
   AuditUser1764450000000,
   AuthenticatedAt1764460000000,
   RefreshTokenVersion1764490000000,
+  RevocationCauses1764490100000,
 ];
