@@ -3,9 +3,8 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.js';
-import { ProviderRegistry } from './oauth/provider.registry.js';
 import { requestLog } from './ops/request-log.js';
-import { securityHeaders } from './web/security-headers.js';
+import { contentSecurityPolicy, securityHeaders } from './web/security-headers.js';
 import { UnsupportedMediaTypeError } from './web/unsupported-media-type.error.js';
 import { viewEngine } from './web/view-engine.js';
 
@@ -21,8 +20,6 @@ const ASSET_AGE = '1h';
 /** What main and every journey test do alike to an application before it listens. */
 export function setUp(app: INestApplication, config: Config, logger: Logger): void {
   const server = app.getHttpAdapter().getInstance() as Express;
-  const registry = app.get(ProviderRegistry);
-  const formTargets = registry.list().flatMap(({ authorizationOrigin }) => authorizationOrigin ?? []);
 
   server.disable('x-powered-by');
   server.disable('etag');
@@ -32,12 +29,7 @@ export function setUp(app: INestApplication, config: Config, logger: Logger): vo
   server.set('view engine', 'hbs');
 
   server.use(requestLog(logger));
-  server.use(
-    securityHeaders(
-      config.https,
-      [...new Set(formTargets)].filter((origin) => origin !== config.baseUrl),
-    ),
-  );
+  server.use(securityHeaders(config.https), contentSecurityPolicy());
   server.use(
     '/assets',
     express.static(ASSETS, { index: false, redirect: false, dotfiles: 'ignore', maxAge: ASSET_AGE }),

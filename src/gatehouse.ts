@@ -6,6 +6,7 @@
 export {
   CurrentSession,
   CurrentUser,
+  FormsLeadToProvider,
   OptionalSession,
   Public,
   RecentSignIn,

@@ -27,6 +27,14 @@ export const RECENT_SIGN_IN = 'recent sign-in';
 /** An act that a forgotten, open browser must not allow: only people who signed in at most ten minutes ago. */
 export const RecentSignIn = () => SetMetadata<string, boolean>(RECENT_SIGN_IN, true);
 
+export const FORMS_LEAD_TO_PROVIDER = 'forms lead to a provider';
+
+/**
+ * The route shows a page with a form that can lead to a provider: it begins a sign-in, or its action needs a recent
+ * authentication. Only the forms of such a page can leave our origin.
+ */
+export const FormsLeadToProvider = () => SetMetadata<string, boolean>(FORMS_LEAD_TO_PROVIDER, true);
+
 /** The signed-in person, or undefined on an `@OptionalSession()` route. */
 export const CurrentUser = createParamDecorator((_: unknown, context: ExecutionContext): SignedInUser | undefined => {
   return context.switchToHttp().getRequest<Request>().signedIn?.user;

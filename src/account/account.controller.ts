@@ -1,6 +1,12 @@
 import { Body, Controller, Get, Param, ParseUUIDPipe, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { CurrentActor, CurrentSession, CurrentUser, RecentSignIn } from '../access/access.decorators.js';
+import {
+  CurrentActor,
+  CurrentSession,
+  CurrentUser,
+  FormsLeadToProvider,
+  RecentSignIn,
+} from '../access/access.decorators.js';
 import { UnknownIdError } from '../access/access.errors.js';
 import { type Actor, clientOf } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
@@ -36,6 +42,7 @@ export class AccountController {
   ) {}
 
   @Get()
+  @FormsLeadToProvider()
   async show(@CurrentSession() signedIn: SignedIn, @Req() request: Request, @Res() response: Response): Promise<void> {
     const model = await this.page.read(signedIn, this.pendingCookie.read(request));
     response.render('account', { title: 'Your account', ...model });

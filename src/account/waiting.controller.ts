@@ -1,6 +1,6 @@
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { CurrentUser, RecentSignIn } from '../access/access.decorators.js';
+import { CurrentUser, FormsLeadToProvider, RecentSignIn } from '../access/access.decorators.js';
 import { clientOf } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { SignInRefusedError } from '../auth/auth.errors.js';
@@ -21,6 +21,7 @@ export class WaitingController {
   ) {}
 
   @Get('link/confirm')
+  @FormsLeadToProvider()
   async link(@CurrentUser() user: SignedInUser, @Req() request: Request, @Res() response: Response): Promise<void> {
     const token = this.cookie.read(request);
     if (token === undefined) {
@@ -51,6 +52,7 @@ export class WaitingController {
   }
 
   @Get('merge')
+  @FormsLeadToProvider()
   async merge(@CurrentUser() user: SignedInUser, @Req() request: Request, @Res() response: Response): Promise<void> {
     const token = this.cookie.read(request);
     if (token === undefined) {

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
-import { CurrentActor, CurrentUser, Roles } from '../access/access.decorators.js';
+import { CurrentActor, CurrentUser, FormsLeadToProvider, Roles } from '../access/access.decorators.js';
 import type { Actor } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { id } from '../api/schemas.js';
@@ -54,6 +54,7 @@ export class InvitationsController {
   ) {}
 
   @Get()
+  @FormsLeadToProvider()
   async list(@Query() query: unknown, @CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
     await showListing(
       response,

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { CurrentActor, CurrentUser, Roles } from '../access/access.decorators.js';
+import { CurrentActor, CurrentUser, FormsLeadToProvider, Roles } from '../access/access.decorators.js';
 import type { Actor } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { type NamedProvider, ProviderNames } from '../account/provider-names.js';
@@ -63,6 +63,7 @@ export class LinkedAccountsController {
   /** The dry run: what would become of each, and the button that does it. */
   @Post('review')
   @Roles('admin')
+  @FormsLeadToProvider()
   async review(@Body() form: unknown, @CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
     const { id: ids, from } = chosen.parse(form ?? {});
     const back = backTo(from);

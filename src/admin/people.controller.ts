@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
-import { CurrentActor, CurrentSession, CurrentUser, Roles } from '../access/access.decorators.js';
+import { CurrentActor, CurrentSession, CurrentUser, FormsLeadToProvider, Roles } from '../access/access.decorators.js';
 import type { Actor } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { id } from '../api/schemas.js';
@@ -74,6 +74,7 @@ export class PeopleController {
   }
 
   @Get('users/:id')
+  @FormsLeadToProvider()
   async show(
     @CurrentSession() signedIn: SignedIn,
     @Param('id', { schema: id }) userId: string,

@@ -1,6 +1,6 @@
 import { Controller, Get, Head, HttpCode, Post, Req, Res, type Type, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { CrossSiteForm, Public, RecentSignIn } from '../access/access.decorators.js';
+import { CrossSiteForm, FormsLeadToProvider, Public, RecentSignIn } from '../access/access.decorators.js';
 import { referenceOf } from '../access/client.js';
 import { AuthorizationHandler } from './authorization-handler.js';
 import { FailureRecorder } from './failure-recorder.js';
@@ -27,6 +27,7 @@ export function OAuthController({ id, label, mark, quirks }: OAuthProvider): Typ
 
     @Get()
     @UseGuards(OAuthGuard(id))
+    @FormsLeadToProvider()
     begin(@Req() request: Request, @Res() response: Response): void {
       if (request.oauth) return leave(request.oauth, response);
       response.render('confirm-sign-in', {

@@ -149,11 +149,14 @@ export class ConfiguredProvider {
     return this.issuers.length === 0 || this.issuers.some((spelling) => issuerPattern(spelling).test(issuer));
   }
 
-  /** The addresses that pages may lead to (`form-action`), as far as they are known without asking. */
-  get authorizationOrigin(): string | undefined {
+  /** Where a browser can be sent, as far as it is known without a request; discovery can name another origin. */
+  get authorizationOrigins(): readonly string[] {
     const { issuer, endpoints } = this.settings;
-    const address = endpoints.authorization_endpoint ?? issuer ?? this.#written.authorization_endpoint ?? '';
-    return URL.canParse(address) ? new URL(address).origin : undefined;
+    const known = [
+      issuer,
+      ...[this.#written, this.#found?.endpoints, endpoints].map((each) => each?.authorization_endpoint),
+    ];
+    return known.flatMap((address) => (address !== undefined && URL.canParse(address) ? new URL(address).origin : []));
   }
 
   /** Whether a sign-in can end well, as far as the last calls tell: false while the provider does not answer. */

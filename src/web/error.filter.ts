@@ -30,6 +30,7 @@ import {
   NOTHING_TO_LINK,
 } from './error-texts.js';
 import { methodsOf } from './other-methods.js';
+import { contentSecurityPolicy } from './security-headers.js';
 
 interface Problem {
   readonly code: string;
@@ -45,6 +46,7 @@ interface Extras {
 }
 
 const RETRY_AFTER_SECONDS = '2';
+const ERROR_PAGE_POLICY = contentSecurityPolicy();
 
 /** Turns every error into one answer: a page, or problem+json (RFC 9457). Ours carry their code; others get one here. */
 @Catch()
@@ -83,6 +85,8 @@ export class ErrorFilter implements ExceptionFilter {
       return;
     }
     response.status(problem.status);
+    // The route can have declared a page with forms, and this is another one.
+    ERROR_PAGE_POLICY(request, response, () => undefined);
     if (problem.status === 503) response.set('Retry-After', RETRY_AFTER_SECONDS);
     if (error instanceof MethodNotAllowedError) response.set('Allow', error.allow);
     const reconnectPath = reconnect?.reconnectPath(pageOf(request));

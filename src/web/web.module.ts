@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
-import { APP_FILTER, DiscoveryModule } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR, DiscoveryModule } from '@nestjs/core';
 import { ApiDocsController } from './api-docs.controller.js';
 import { ErrorFilter } from './error.filter.js';
+import { FormTargetsInterceptor } from './form-targets.interceptor.js';
 import { HomeController } from './home.controller.js';
 
 /**
@@ -17,6 +18,9 @@ import { HomeController } from './home.controller.js';
 @Module({
   imports: [DiscoveryModule],
   controllers: [HomeController, ApiDocsController],
-  providers: [{ provide: APP_FILTER, useClass: ErrorFilter }],
+  providers: [
+    { provide: APP_FILTER, useClass: ErrorFilter },
+    { provide: APP_INTERCEPTOR, useClass: FormTargetsInterceptor },
+  ],
 })
 export class WebModule {}
