@@ -38,6 +38,17 @@ export class UnknownIdError extends Error {
   }
 }
 
+/** More requests from one client address than a limit allows. */
+export class RateLimitedError extends Error {
+  override readonly name = 'RateLimitedError';
+  readonly code = 'rate_limited';
+  readonly status = 429;
+
+  constructor(readonly retryAfterSeconds: number) {
+    super('more requests from this address than the limit allows');
+  }
+}
+
 /** A path that exists, asked in a way it does not have. */
 export class MethodNotAllowedError extends Error {
   override readonly name = 'MethodNotAllowedError';

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import type { Request } from 'express';
+import { ipAddress } from '../config/ip-address.js';
 
 /** Where a request comes from, for the list of sessions and the audit trail. */
 export interface Client {
@@ -19,10 +19,9 @@ export interface Actor {
 const USER_AGENT_LIMIT = 512;
 
 export function clientOf(request: Request): Client {
-  // An IPv4 client on a dual-stack socket; behind a trusted proxy anything the proxy wrote.
-  const ip = request.ip?.replace(/^::ffff:/, '') ?? '';
   return {
-    ip: isIP(ip) ? ip : null,
+    // Behind a trusted proxy it can be any text that the proxy passed on.
+    ip: ipAddress(request.ip),
     userAgent: request.get('user-agent')?.slice(0, USER_AGENT_LIMIT) ?? null,
     reference: referenceOf(request),
   };

@@ -42,6 +42,9 @@ export interface Config {
   /** OpenID providers that need no code, in their order. */
   readonly oidcProviders: readonly { readonly id: string; readonly label: string }[];
   readonly trustProxy: number | readonly string[] | undefined;
+  /** Per client address; 0 for no limit. */
+  readonly rateLimitSignInsPerMinute: number;
+  readonly rateLimitApiPerMinute: number;
   readonly extensions: readonly string[];
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly logFormat: 'pretty' | 'json';
@@ -127,6 +130,8 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
     allowedEmailDomains: (read('ALLOWED_EMAIL_DOMAINS') ?? []).map((domain) => domain.toLowerCase()),
     adminAccounts: read('ADMIN_ACCOUNTS') ?? [],
     oidcProviders: named.map((id) => ({ id, label: present(environment, `${settingPrefix(id)}_LABEL`) ?? capitalised(id) })), // prettier-ignore
+    rateLimitSignInsPerMinute: read('RATE_LIMIT_SIGN_INS_PER_MINUTE') ?? 60,
+    rateLimitApiPerMinute: read('RATE_LIMIT_API_PER_MINUTE') ?? 600,
     extensions: read('EXTENSIONS') ?? [],
     logLevel: read('LOG_LEVEL') ?? 'info',
     logFormat: read('LOG_FORMAT') ?? (production ? 'json' : 'pretty'),

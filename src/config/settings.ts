@@ -1,6 +1,6 @@
-import { BlockList } from 'node:net';
 import { z } from 'zod';
 import type { Environment } from './environment.js';
+import { addressRange } from './ip-address.js';
 import { present } from './provider-settings.js';
 import { parseSecretKeys } from './secret-keys.js';
 import { webAddress } from './web-address.js';
@@ -10,6 +10,11 @@ const list = z.string().transform((text) => {
   return parts.filter((part) => part !== '');
 });
 const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+const perMinute = z.coerce
+  .number({ error: 'must be a number' })
+  .int('must be a whole number')
+  .min(0, 'must be 0 (no limit) or more')
+  .max(1_000_000);
 const days = z.coerce.number({ error: 'must be a number of days' }).positive('must be more than 0').max(3650);
 
 /** Every setting that is not a provider's: how it is read, what it is without a value, what it means. */
@@ -93,12 +98,23 @@ export const SETTINGS = {
   ATTEMPT_RETENTION_DAYS: {
     read: days.min(1, 'must be at least 1'),
     otherwise: '30',
-    meaning: 'days after which the record of a sign-in attempt is deleted; at least 1',
+    meaning:
+      'days after which the record of a sign-in attempt is deleted, at least 1; attempts that failed before an identity was verified are deleted after one day',
   },
   TRUST_PROXY: {
     read: z.string().transform(parseTrustProxy),
     otherwise: 'none',
     meaning: 'hop count or comma list of CIDR ranges of the proxies in front; `true` is refused',
+  },
+  RATE_LIMIT_SIGN_INS_PER_MINUTE: {
+    read: perMinute,
+    otherwise: '60',
+    meaning: 'starts and failed callbacks of sign-ins per minute from one client address (IPv6: one /64) and process; `0` disables the limit', // prettier-ignore
+  },
+  RATE_LIMIT_API_PER_MINUTE: {
+    read: perMinute,
+    otherwise: '600',
+    meaning: 'requests under `/api` per minute from one client address (IPv6: one /64) and process; `0` disables the limit', // prettier-ignore
   },
   EXTENSIONS: {
     read: list,
@@ -158,19 +174,8 @@ export function settingsIn(environment: Environment): Settings {
 
 function parseTrustProxy(text: string): number | { ranges: readonly string[] } | { problem: string } {
   if (/^\d{1,2}$/.test(text)) return Number(text);
-  const ranges = text.split(',').map((range) => range.trim());
-  return ranges.every(isAddressRange)
+  const ranges = text.split(',').map((range) => addressRange(range.trim()));
+  return ranges.every((range) => range !== undefined)
     ? { ranges }
     : { problem: 'must be the number of proxies in front, or a comma list of addresses or CIDR ranges' };
-}
-
-function isAddressRange(range: string): boolean {
-  const [address = '', prefix] = range.split('/');
-  const family = address.includes(':') ? 'ipv6' : 'ipv4';
-  try {
-    new BlockList().addSubnet(address, prefix === undefined ? 8 : Number(prefix), family);
-    return prefix === undefined || /^\d+$/.test(prefix);
-  } catch {
-    return false;
-  }
 }

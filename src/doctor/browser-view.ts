@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import type { Config } from '../config/config.js';
+import { ipAddress } from '../config/ip-address.js';
 import { isLoopback } from '../config/web-address.js';
 import { isPublicAddress } from '../oauth/public-address.js';
 import { type Finding, ok, problem, warning } from './finding.js';
@@ -30,9 +31,9 @@ export function browserViewOf(request: Request): BrowserView {
   return {
     host: request.get('host') ?? '',
     isEncrypted: 'encrypted' in request.socket,
-    peer: plainAddress(peer),
+    peer: ipAddress(peer) ?? UNKNOWN,
     isPeerTrusted: isTrusted(peer, 0),
-    client: plainAddress(request.ip ?? ''),
+    client: ipAddress(request.ip) ?? UNKNOWN,
     forwarded: {
       for: request.get('x-forwarded-for'),
       proto: first(request.get('x-forwarded-proto')),
@@ -41,6 +42,9 @@ export function browserViewOf(request: Request): BrowserView {
     },
   };
 }
+
+/** A socket without an address, or a text of a proxy that is none. */
+const UNKNOWN = 'an unknown address';
 
 type Address = Pick<Config, 'baseUrl' | 'trustProxy'>;
 
@@ -133,7 +137,7 @@ function proxyFinding(view: BrowserView, { trustProxy }: Address): Finding {
       `Add ${peer} to TRUST_PROXY and restart.`,
     );
   }
-  const hops = (forwarded.for ?? '').split(',').map((hop) => plainAddress(hop.trim()));
+  const hops = (forwarded.for ?? '').split(',').map((hop) => ipAddress(hop.trim()) ?? UNKNOWN);
   if (!isPublicAddress(client) && hops.some(isPublicAddress)) {
     return warning(
       'address',
@@ -151,11 +155,6 @@ function proxyFinding(view: BrowserView, { trustProxy }: Address): Finding {
 function first(header: string | undefined): string | undefined {
   const value = header?.split(',')[0]?.trim();
   return value === '' ? undefined : value;
-}
-
-/** An IPv4 client on a dual-stack socket. */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:/, '');
 }
 
 function withoutDefaultPort(host: string): string {
