@@ -1,8 +1,13 @@
 /** `npm run bench -- <name>`: one measurement, bounded in count and time, on this machine alone. */
 import { isolation } from './isolation.js';
 import { listing } from './listing.js';
+import { rateLimits } from './rate-limits.js';
 
-const MEASUREMENTS: Readonly<Record<string, () => Promise<boolean>>> = { isolation, listing };
+const MEASUREMENTS: Readonly<Record<string, () => Promise<boolean>>> = {
+  isolation,
+  listing,
+  'rate-limits': rateLimits,
+};
 
 const measure = MEASUREMENTS[process.argv[2] ?? ''];
 if (!measure) {

@@ -15,6 +15,7 @@ import type { StandInSettings } from './oauth/provider.registry.js';
 import type { OAuthProvider } from './oauth/provider.js';
 import { OAuthAccountsModule } from './oauth-accounts/oauth-accounts.module.js';
 import { OpsModule } from './ops/ops.module.js';
+import { RateLimitModule } from './ops/rate-limit.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
@@ -40,6 +41,8 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
+        // Guards run in the order of their modules: this one first.
+        RateLimitModule,
         CryptoModule,
         DatabaseModule.forRoot(databaseUrl, config.databasePoolSize),
         EventsModule,

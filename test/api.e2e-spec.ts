@@ -422,7 +422,7 @@ describe('the document', () => {
       security: [{ session: [] }],
       'x-recent-sign-in': true,
       'x-same-origin': true,
-      'x-problems': ['validation_failed', 'not_signed_in', 'recent_sign_in_required', 'cross_origin', 'not_found', 'last_account', 'database_unavailable'], // prettier-ignore
+      'x-problems': ['validation_failed', 'not_signed_in', 'recent_sign_in_required', 'cross_origin', 'not_found', 'last_account', 'rate_limited', 'database_unavailable'], // prettier-ignore
     });
     expect(judge.document.paths['/api/providers'].get.security).toEqual([]);
   });

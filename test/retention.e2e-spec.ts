@@ -69,8 +69,37 @@ describe('retention', () => {
   it('takes attempts that are older than the setting says, and no younger one', async () => {
     await addAttempts(3, '7 days');
     await addAttempts(2, '6 days 23 hours');
-    expect(await retention.run()).toEqual({ attempts: 3, sessions: 0, pendingLinks: 0 });
+    expect(await retention.run()).toEqual({ attempts: 3, unverifiedAttempts: 0, sessions: 0, pendingLinks: 0 });
     expect(await countOf('sign_in_attempts')).toBe(2);
+  });
+
+  it.each<[string, string, string | null, string | null, string, number]>([
+    ['failed at the code exchange yesterday', 'failed', 'token_request', 'code_rejected', '25 hours', 0],
+    ['failed at the claims yesterday', 'failed', 'claims', 'claims_invalid', '25 hours', 0],
+    ['was refused at the provider yesterday', 'failed', 'callback', 'access_denied', '25 hours', 0],
+    ['failed at the code exchange today', 'failed', 'token_request', 'code_rejected', '23 hours', 1],
+    ['was refused by a rule yesterday', 'failed', 'decision', 'user_blocked', '25 hours', 1],
+    ['was refused by the hook yesterday', 'failed', 'gate', 'sign_in_refused', '25 hours', 1],
+    ['could not be stored yesterday', 'failed', 'store', 'database_unavailable', '25 hours', 1],
+    ['succeeded yesterday', 'succeeded', null, null, '25 hours', 1],
+  ])('of an attempt that %s keeps as much as it should', async (_name, outcome, step, code, age, left) => {
+    await database.query(
+      `INSERT INTO sign_in_attempts (state_hash, provider, intent, started_at, reference, outcome, step, code)
+       VALUES (sha256(uuid_send(gen_random_uuid())), 'google', 'sign_in', now() - $1::interval, 'R', $2, $3, $4)`,
+      [age, outcome, step, code],
+    );
+    await retention.run();
+    expect(await countOf('sign_in_attempts')).toBe(left);
+  });
+
+  it('finds attempts that were never verified by their index', async () => {
+    await addAttempts(5000, '2 days');
+    await database.query('ANALYZE sign_in_attempts');
+    const plan = await database.query<{ 'QUERY PLAN': string }>(
+      `EXPLAIN SELECT FROM sign_in_attempts WHERE outcome = 'failed' AND step NOT IN ('gate', 'decision', 'store')
+       AND started_at < now() - make_interval(secs => 86400) ORDER BY started_at LIMIT 500`,
+    );
+    expect(plan.map((line) => line['QUERY PLAN']).join('\n')).toContain('sign_in_attempts_unverified');
   });
 
   it.each<[string, [string, string, string], number]>([
@@ -97,7 +126,12 @@ describe('retention', () => {
     await addSessions(700, ['60 days', '1 day', '30 days']);
     await addSessions(1200, ['50 days', '20 days', '40 days']);
     await addPendingLinks(1100, '-1 second');
-    expect(await retention.run()).toEqual({ attempts: 1200, sessions: 1200, pendingLinks: 1100 });
+    expect(await retention.run()).toEqual({
+      attempts: 1200,
+      unverifiedAttempts: 0,
+      sessions: 1200,
+      pendingLinks: 1100,
+    });
     expect(await countOf('sessions')).toBe(700);
   });
 

@@ -30,6 +30,7 @@ export const PROBLEM_STATUS = {
   last_admin: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
+  rate_limited: 429,
   database_unavailable: 503,
 } as const;
 

@@ -1,4 +1,5 @@
 import { type ExecutionContext, Injectable, Logger, mixin, SetMetadata, type Type } from '@nestjs/common';
+import { GUARDS_METADATA } from '@nestjs/common/constants.js';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import type { Request, Response } from 'express';
@@ -28,6 +29,16 @@ const LEG = 'oauth leg';
 export const CallbackLeg = () => SetMetadata(LEG, 'callback');
 /** Marks the handler that begins a link for whoever is signed in. Without it, a sign-in begins. */
 export const LinkLeg = () => SetMetadata(LEG, 'link');
+
+const OAUTH_GUARD = 'oauth guard';
+
+/** What a route with an OAuthGuard does with a sign-in or a link; undefined for every other route. */
+export function oauthLegOf(context: ExecutionContext): 'begin' | 'callback' | undefined {
+  const targets = [context.getHandler(), context.getClass()];
+  const guards = targets.flatMap((target) => (Reflect.getMetadata(GUARDS_METADATA, target) ?? []) as object[]);
+  if (!guards.some((guard) => Reflect.hasMetadata(OAUTH_GUARD, guard))) return undefined;
+  return Reflect.getMetadata(LEG, context.getHandler()) === 'callback' ? 'callback' : 'begin';
+}
 
 /** Where to send the person, or who they are, or nothing for a request that must not do anything. */
 export type OAuthOutcome = StrategyOutcome | { readonly ignored: true };
@@ -191,6 +202,7 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       return outcome;
     }
   }
+  Reflect.defineMetadata(OAUTH_GUARD, providerId, ProviderGuard);
   return mixin(ProviderGuard);
 }
 

@@ -102,6 +102,11 @@ export class AttemptCookies {
     return attempt;
   }
 
+  /** Whether this browser has begun anything, as far as the names of its cookies tell. */
+  holdsAttempt(request: Request): boolean {
+    return Object.keys(parseCookie(request.headers.cookie ?? '')).some((name) => name.startsWith(this.#prefix));
+  }
+
   /** The cookie's name is the beginning of the state, so that each tab has its own. */
   #name(state: string): string {
     return this.#prefix + state.slice(0, COOKIE_ID_LENGTH).replace(/[^A-Za-z0-9_-]/g, '_');

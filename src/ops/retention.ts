@@ -21,11 +21,20 @@ const BATCH = 500;
 const BEFORE_ALL = '-infinity';
 const DAY_SECONDS = 24 * 3600;
 
+/**
+ * How long an attempt is kept that failed before an identity was verified: anyone can make one, with a callback that holds
+ * a junk code.
+ */
+const UNVERIFIED_SECONDS = DAY_SECONDS;
+
+/** Has an index: migration unverified-attempts. Nobody gets as far as these steps without a verified identity. */
+const UNVERIFIED = `outcome = 'failed' AND step NOT IN ('gate', 'decision', 'store')`;
+
 /** Parameters: 1 how many, 2 seconds. */
-const OLD_ATTEMPTS = `
+const oldAttempts = (which: string) => `
   WITH gone AS (
     DELETE FROM sign_in_attempts WHERE state_hash IN (
-      SELECT state_hash FROM sign_in_attempts WHERE started_at < now() - make_interval(secs => $2)
+      SELECT state_hash FROM sign_in_attempts WHERE ${which} AND started_at < now() - make_interval(secs => $2)
       ORDER BY started_at LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING 1
   )
@@ -61,6 +70,7 @@ const ENDED_SESSIONS = `
 /** How many rows went. */
 export interface Retired {
   readonly attempts: number;
+  readonly unverifiedAttempts: number;
   readonly sessions: number;
   readonly pendingLinks: number;
 }
@@ -101,7 +111,10 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
 
   async run(stopped = () => false): Promise<Retired> {
     const retired = {
-      attempts: await this.#batches(stopped, (batch) => this.#deleteAttempts(batch)),
+      attempts: await this.#batches(stopped, (batch) => this.#deleteAttempts('true', this.#attemptSeconds, batch)),
+      unverifiedAttempts: await this.#batches(stopped, (batch) =>
+        this.#deleteAttempts(UNVERIFIED, UNVERIFIED_SECONDS, batch),
+      ),
       sessions: await this.#sessions(stopped),
       pendingLinks: await this.#batches(stopped, (batch) => this.pendingLinks.expire(batch)),
     };
@@ -109,8 +122,8 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
     return retired;
   }
 
-  async #deleteAttempts(batch: number): Promise<number> {
-    const [row] = await this.dataSource.query<{ gone: number }[]>(OLD_ATTEMPTS, [batch, this.#attemptSeconds]);
+  async #deleteAttempts(which: string, seconds: number, batch: number): Promise<number> {
+    const [row] = await this.dataSource.query<{ gone: number }[]>(oldAttempts(which), [batch, seconds]);
     return row?.gone ?? 0;
   }
 

@@ -55,7 +55,7 @@ export const google = defineProvider({
   checkClaims({ hd }, { own }) {
     // The `hd` parameter only chooses what Google offers; only the verified claim says whose account it is.
     if (own.HOSTED_DOMAIN !== undefined && hd !== own.HOSTED_DOMAIN) {
-      throw new OAuthError('hosted_domain_not_allowed', 'claims', 'another hosted domain, or none');
+      throw new OAuthError('hosted_domain_not_allowed', 'decision', 'another hosted domain, or none');
     }
   },
   createStrategy: (options, verify) => new GoogleStrategy(options as never, verify as never) as Strategy,

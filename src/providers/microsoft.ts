@@ -40,6 +40,6 @@ export const microsoft = defineProvider({
     const isPersonal = tid === PERSONAL_ACCOUNTS;
     const isWelcome = { common: true, organizations: !isPersonal, consumers: isPersonal }[String(TENANT)];
     if (isWelcome ?? tid === TENANT) return;
-    throw new OAuthError('hosted_domain_not_allowed', 'claims', 'an account of another tenant');
+    throw new OAuthError('hosted_domain_not_allowed', 'decision', 'an account of another tenant');
   },
 });

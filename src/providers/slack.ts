@@ -54,7 +54,7 @@ export const slack = defineProvider({
   checkClaims(claims, { own }) {
     // The `team` parameter only chooses what Slack offers; the claim says whose account it is.
     if (own.TEAM !== undefined && claims['https://slack.com/team_id'] !== own.TEAM) {
-      throw new OAuthError('hosted_domain_not_allowed', 'claims', 'an account of another workspace');
+      throw new OAuthError('hosted_domain_not_allowed', 'decision', 'an account of another workspace');
     }
   },
 });

@@ -253,6 +253,7 @@ function problemsOf({ method, access, recent, inputs, facts }: ApiRoute): Proble
     last_admin: false,
     payload_too_large: takesBody,
     unsupported_media_type: takesBody,
+    rate_limited: true,
     database_unavailable: access !== 'public',
   };
   const codes = Object.keys(problems) as ProblemCode[];

@@ -185,6 +185,12 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
     'Send a form to a page and JSON to the API.',
     'home',
   ),
+  rate_limited: text(
+    'Too many requests',
+    'This network sent too many requests in a short time.',
+    'Wait a minute and try again.',
+    'home',
+  ),
   database_unavailable: text(
     'We cannot do that right now',
     'Our database does not answer right now.',

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { referenceOf } from '../access/client.js';
-import { MethodNotAllowedError } from '../access/access.errors.js';
+import { MethodNotAllowedError, RateLimitedError } from '../access/access.errors.js';
 import type { ProblemDetails } from '../api/problem.js';
 import type { FieldError } from '../api/validation-failed.error.js';
 import { SignInRefusedError } from '../auth/auth.errors.js';
@@ -21,6 +21,7 @@ import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.err
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
 import { REAUTHENTICATE } from '../oauth/reauthentication.js';
+import { counted } from '../text/numbers.js';
 import {
   ERROR_TEXTS,
   type ErrorText,
@@ -88,6 +89,7 @@ export class ErrorFilter implements ExceptionFilter {
     // The route can have declared a page with forms, and this is another one.
     ERROR_PAGE_POLICY(request, response, () => undefined);
     if (problem.status === 503) response.set('Retry-After', RETRY_AFTER_SECONDS);
+    if (error instanceof RateLimitedError) response.set('Retry-After', String(error.retryAfterSeconds));
     if (error instanceof MethodNotAllowedError) response.set('Allow', error.allow);
     const reconnectPath = reconnect?.reconnectPath(pageOf(request));
     if (!wantsPage(request)) this.#json(response, { ...problem, reconnectPath }, reference);
@@ -182,10 +184,15 @@ function waysOn(error: unknown, request: Request, reconnectPath: string | undefi
       ? { text: NOTHING_TO_JOIN, actions: [account] }
       : { actions: [both, account] };
   }
+  if (error instanceof RateLimitedError) return { text: rateLimitedText(error) };
   if (!request.signedIn) return {};
   const isOfDesk = request.path.startsWith('/admin/') && request.signedIn.user.role !== 'user';
   if (isOfDesk) return adminWaysOn(error, request.path);
   return request.path.startsWith('/account/') ? { actions: [account] } : {};
+}
+
+function rateLimitedText({ code, retryAfterSeconds }: RateLimitedError): ErrorText {
+  return { ...textOf(code), advice: `Wait ${counted(retryAfterSeconds, 'second')} and try again.` };
 }
 
 /** An act of an admin leads back to where its button stands. */

@@ -9,6 +9,7 @@ import type { Environment } from '../../src/config/environment.js';
 import { isMentioned } from '../../src/config/provider-settings.js';
 import { loadProviders, openIdProviders } from '../../src/providers/catalogue.js';
 import { ADA_ACCOUNT, StandInModule, standInSettings } from '../../src/stand-in/stand-in.module.js';
+import { UNLIMITED } from './unlimited.js';
 
 /** The whole application in this process, on a port of its own. */
 export interface TestApp {
@@ -34,7 +35,14 @@ export async function startApp(
   const { port } = server.address() as { port: number };
   const listed = await loadProviders((id) => id === 'google' || isMentioned(environment, id));
   const config = loadConfig(
-    { NODE_ENV: 'test', DATABASE_URL: databaseUrl, SECRET_KEYS: TEST_KEYS, ...environment, PORT: String(port) },
+    {
+      NODE_ENV: 'test',
+      DATABASE_URL: databaseUrl,
+      SECRET_KEYS: TEST_KEYS,
+      ...UNLIMITED,
+      ...environment,
+      PORT: String(port),
+    },
     listed,
   );
   const catalogue = [...listed, ...openIdProviders(config.oidcProviders)];

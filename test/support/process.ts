@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SETTINGS } from '../../src/config/settings.js';
 import { descendant } from './system-processes.js';
+import { UNLIMITED } from './unlimited.js';
 
 /** Gatehouse as a process of its own, as `npm start` and production run it. */
 export interface GatehouseProcess {
@@ -25,7 +26,7 @@ export function spawnGatehouse(environment: Record<string, string>): { child: Ch
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-run-'));
   const child = spawn(process.execPath, [join(process.cwd(), 'dist/main.js')], {
     cwd: folder,
-    env: { PATH: process.env.PATH ?? '', HOME: folder, ...environment },
+    env: { PATH: process.env.PATH ?? '', HOME: folder, ...UNLIMITED, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
@@ -50,7 +51,14 @@ export async function startWithNpm(environment: Record<string, string>): Promise
   const names = [...Object.keys(SETTINGS), 'GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'].filter((name) => name !== 'NODE_ENV'); // prettier-ignore
   const none = Object.fromEntries(names.map((name) => [name, '']));
   const child = spawn('npm', ['start'], {
-    env: { PATH: process.env.PATH ?? '', HOME: home, npm_config_update_notifier: 'false', ...none, ...environment },
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: home,
+      npm_config_update_notifier: 'false',
+      ...none,
+      ...UNLIMITED,
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

@@ -6,6 +6,7 @@ import { AuditChain1764310000000 } from './1764310000000-audit-chain.js';
 import { Invitations1764320000000 } from './1764320000000-invitations.js';
 import { PeopleListing1764330000000 } from './1764330000000-people-listing.js';
 import { Dashboard1764340000000 } from './1764340000000-dashboard.js';
+import { UnverifiedAttempts1764430000000 } from './1764430000000-unverified-attempts.js';
 import { AuditUser1764450000000 } from './1764450000000-audit-user.js';
 import { AuthenticatedAt1764460000000 } from './1764460000000-authenticated-at.js';
 import { RefreshTokenVersion1764490000000 } from './1764490000000-refresh-token-version.js';
@@ -21,6 +22,7 @@ export const MIGRATIONS = [
   Invitations1764320000000,
   PeopleListing1764330000000,
   Dashboard1764340000000,
+  UnverifiedAttempts1764430000000,
   AuditUser1764450000000,
   AuthenticatedAt1764460000000,
   RefreshTokenVersion1764490000000,
