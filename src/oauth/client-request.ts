@@ -12,13 +12,14 @@ export async function sendAsClient(
   const { form, headers } = await clientAuthentication(provider, call.signal);
   const fields = { ...parameters, ...form };
   const request = { ...call, headers: { ...provider.headers, ...headers } };
-  if (format === 'form') return http.post(address, fields, request);
-  return http.send(address, {
+  const json = {
     ...request,
     method: 'POST',
     headers: { ...request.headers, 'content-type': 'application/json' },
     body: JSON.stringify(fields),
-  });
+  } as const;
+  const send = (to: string) => (format === 'form' ? http.post(to, fields, request) : http.send(to, json));
+  return provider.reach(address, send, call.signal);
 }
 
 /** How the client proves itself (RFC 6749 §2.3.1). The secret never travels in a URL. */

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { OAuthError } from './oauth.errors.js';
 import { jsonObject, type ProviderHttp } from './provider-http.js';
+import { REMEMBERED_MS } from './provider-lane.js';
 import type { ProviderEndpoints } from './provider.js';
+import { waitUntil } from './shared-read.js';
+
+/** How long a discovery document is used. Providers move their addresses rarely, and announce it nowhere else. */
+const LIFETIME_MS = 3_600_000;
+/** How soon it is read again after it could not be read, or after an address of it was gone. */
+const READ_AGAIN_MS = 60_000;
 
 const address = z.url({ protocol: /^https?$/ });
 
@@ -52,4 +59,77 @@ export async function discover(http: ProviderHttp, issuer: string): Promise<Disc
     ? 'client_secret_basic'
     : 'client_secret_post';
   return { endpoints, promisesIssuer, tokenEndpointAuthMethod };
+}
+
+/**
+ * The discovery document of one provider, read at most once at a time. A document that could be read stays in use while a
+ * newer one cannot be read: a provider that is down for a minute must not stop sign-ins that would not need it.
+ */
+export class ProviderDiscovery {
+  #current: DiscoveredProvider | undefined;
+  #reading: Promise<DiscoveredProvider> | undefined;
+  #readAgainAtMs = -Infinity;
+  #searchedAtMs = -Infinity;
+  #failedAtMs = -Infinity;
+
+  constructor(
+    private readonly http: ProviderHttp,
+    private readonly issuer: string,
+  ) {}
+
+  /** The document that is in use, if one could be read so far. */
+  get current(): DiscoveredProvider | undefined {
+    return this.#current;
+  }
+
+  /** Whether there is no document because the provider did not answer just now. */
+  get isDown(): boolean {
+    return !this.#current && Date.now() - this.#failedAtMs < REMEMBERED_MS;
+  }
+
+  /** @throws OAuthError when none could be read so far, or the signal fires first */
+  async read(signal?: AbortSignal): Promise<DiscoveredProvider> {
+    if (this.#current && Date.now() < this.#readAgainAtMs) return this.#current;
+    const reading = this.#readOnce();
+    if (!this.#current) return waitUntil(signal, reading, 'discovery');
+    // No one waits for a newer document, and no one needs to know that there is none.
+    reading.catch(() => undefined);
+    return this.#current;
+  }
+
+  /**
+   * Reads the document again, because the provider has answered that an address of it is gone.
+   *
+   * @returns the address that has taken its place; undefined when there is none, or it was searched for just now
+   */
+  async successorOf(address: string, signal?: AbortSignal): Promise<string | undefined> {
+    const name = Object.entries(this.#current?.endpoints ?? {}).find(([, known]) => known === address)?.[0];
+    if (name === undefined || Date.now() - this.#searchedAtMs < READ_AGAIN_MS) return undefined;
+    this.#searchedAtMs = Date.now();
+    try {
+      const { endpoints } = await waitUntil(signal, this.#readOnce(), 'discovery');
+      const successor = endpoints[name as keyof ProviderEndpoints];
+      return successor === address ? undefined : successor;
+    } catch (error) {
+      if (error instanceof OAuthError) return undefined;
+      throw error;
+    }
+  }
+
+  async #readOnce(): Promise<DiscoveredProvider> {
+    this.#reading ??= this.#fetch().finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
+  async #fetch(): Promise<DiscoveredProvider> {
+    try {
+      this.#current = await discover(this.http, this.issuer);
+      this.#readAgainAtMs = Date.now() + LIFETIME_MS;
+      return this.#current;
+    } catch (error) {
+      this.#failedAtMs = Date.now();
+      this.#readAgainAtMs = this.#failedAtMs + READ_AGAIN_MS;
+      throw error;
+    }
+  }
 }

@@ -168,7 +168,7 @@ export async function fetchKeySet(provider: ConfiguredProvider, http: ProviderHt
   const step = 'id_token';
   const { jwks_uri: address } = await provider.endpoints();
   if (address === undefined) throw new OAuthError('provider_answer_invalid', step, 'no address of keys');
-  const { status, text } = await http.get(address, { step });
+  const { status, text } = await provider.reach(address, (to) => http.get(to, { step }));
   if (status !== 200) throw new OAuthError('provider_unreachable', step, `keys answered ${status}`);
   const parsed = keySet.safeParse(jsonObject(text));
   if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable key set');

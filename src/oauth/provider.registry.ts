@@ -3,12 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { type Config, ConfigurationError } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { type ProviderSettings, settingPrefix } from '../config/provider-settings.js';
-import { discover, type DiscoveredProvider } from './discovery.js';
+import { ProviderDiscovery } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
-import { ProviderHttp } from './provider-http.js';
+import { type ProviderAnswer, ProviderHttp } from './provider-http.js';
 import type { Details, OAuthProvider, ProviderEndpoints } from './provider.js';
-import { REMEMBERED_MS } from './provider-lane.js';
-import { waitUntil } from './shared-read.js';
 
 /** Settings that stand in for the environment: the built-in stand-in speaks as a provider that nobody configured. */
 export const STAND_IN_SETTINGS = Symbol('stand-in settings');
@@ -27,9 +25,7 @@ export class ConfiguredProvider {
   readonly issuers: readonly string[];
   /** What its file says of its addresses, and what the settings say instead. */
   readonly #written: Partial<ProviderEndpoints>;
-  #discovery: Promise<DiscoveredProvider> | undefined;
-  #found: DiscoveredProvider | undefined;
-  #notFoundAtMs = -Infinity;
+  readonly #discovery: ProviderDiscovery;
 
   constructor(
     readonly provider: OAuthProvider,
@@ -43,6 +39,7 @@ export class ConfiguredProvider {
       settings.issuer === undefined
         ? (provider.idToken?.issuers ?? (provider.issuer === undefined ? [] : [provider.issuer]))
         : [settings.issuer];
+    this.#discovery = new ProviderDiscovery(http, settings.issuer ?? '');
     const written = filledIn({ ...provider.endpoints }, settings.own);
     this.#written = settings.issuer === undefined ? written : {};
     // Named by the operator or in the provider's file, in contrast to what discovery will tell.
@@ -96,21 +93,21 @@ export class ConfiguredProvider {
     const place = this.provider.placeOf?.(details, this.settings).endpoints;
     const named = { ...this.#written, ...place, ...this.settings.endpoints };
     if (isComplete(named, this.provider)) return named;
-    return { ...(await this.#discovered(signal)).endpoints, ...this.settings.endpoints };
+    return { ...(await this.#discovery.read(signal)).endpoints, ...this.settings.endpoints };
   }
 
   /** Where claims are asked live; undefined for a provider that has no such address. */
   async userinfoEndpoint(signal?: AbortSignal, details?: Details): Promise<string | undefined> {
     const { userinfo_endpoint } = await this.endpoints(signal, details);
     if (userinfo_endpoint !== undefined || this.settings.issuer === undefined) return userinfo_endpoint;
-    return (await this.#discovered(signal)).endpoints.userinfo_endpoint;
+    return (await this.#discovery.read(signal)).endpoints.userinfo_endpoint;
   }
 
   /** Where tokens are taken back (RFC 7009); undefined for a provider that has no such address. */
   async revocationEndpoint(details?: Details): Promise<string | undefined> {
     const { revocation_endpoint } = await this.endpoints(undefined, details);
     if (revocation_endpoint !== undefined || this.settings.issuer === undefined) return revocation_endpoint;
-    return (await this.#discovered()).endpoints.revocation_endpoint;
+    return (await this.#discovery.read()).endpoints.revocation_endpoint;
   }
 
   /**
@@ -129,7 +126,7 @@ export class ConfiguredProvider {
   async tokenEndpointAuthMethod(signal?: AbortSignal): Promise<'client_secret_post' | 'client_secret_basic'> {
     const method = this.provider.quirks?.tokenEndpointAuthMethod;
     if (method !== undefined || this.provider.endpoints !== undefined) return method ?? 'client_secret_post';
-    return (await this.#discovered(signal)).tokenEndpointAuthMethod;
+    return (await this.#discovery.read(signal)).tokenEndpointAuthMethod;
   }
 
   /** Whether its addresses are asked of itself (discovery), and not all named. */
@@ -140,7 +137,7 @@ export class ConfiguredProvider {
   /** Whether a callback without `iss` must be refused (RFC 9207 §2.4). Asks only a provider that describes itself. */
   async promisesIssuer(): Promise<boolean> {
     if (!this.describesItself) return false;
-    return (await this.#discovered()).promisesIssuer;
+    return (await this.#discovery.read()).promisesIssuer;
   }
 
   /** Whether `issuer`, as a callback names it, is this provider. */
@@ -154,15 +151,15 @@ export class ConfiguredProvider {
     const { issuer, endpoints } = this.settings;
     const known = [
       issuer,
-      ...[this.#written, this.#found?.endpoints, endpoints].map((each) => each?.authorization_endpoint),
+      ...[this.#written, this.#discovery.current?.endpoints, endpoints].map((each) => each?.authorization_endpoint),
     ];
     return known.flatMap((address) => (address !== undefined && URL.canParse(address) ? new URL(address).origin : []));
   }
 
   /** Whether a sign-in can end well, as far as the last calls tell: false while the provider does not answer. */
   get isAvailable(): boolean {
-    if (!this.#found && Date.now() - this.#notFoundAtMs < REMEMBERED_MS) return false;
-    const known = { ...this.#found?.endpoints, ...this.#written, ...this.settings.endpoints };
+    if (this.#discovery.isDown) return false;
+    const known = { ...this.#discovery.current?.endpoints, ...this.#written, ...this.settings.endpoints };
     const { idToken } = this.provider;
     const asked = [
       known.token_endpoint,
@@ -172,17 +169,21 @@ export class ConfiguredProvider {
     return !asked.some((address) => address !== undefined && this.http.isDown(address, 'sign-in'));
   }
 
-  async #discovered(signal?: AbortSignal): Promise<DiscoveredProvider> {
-    this.#discovery ??= discover(this.http, this.settings.issuer ?? '').then(
-      (found) => (this.#found = found),
-      (error: unknown) => {
-        // The next one asks again: a provider that was down must not stay down.
-        this.#discovery = undefined;
-        this.#notFoundAtMs = Date.now();
-        throw error;
-      },
-    );
-    return waitUntil(signal, this.#discovery, 'discovery');
+  /**
+   * Sends a request to an address of the provider. Where that is gone (RFC 9110 §15.5.5, §15.5.11) and the provider
+   * describes itself, the request goes to the address that has taken its place.
+   *
+   * @param send is called with the address, at most twice
+   */
+  async reach(
+    address: string,
+    send: (address: string) => Promise<ProviderAnswer>,
+    signal?: AbortSignal,
+  ): Promise<ProviderAnswer> {
+    const answer = await send(address);
+    if (answer.status !== 404 && answer.status !== 410) return answer;
+    const successor = await this.#discovery.successorOf(address, signal);
+    return successor === undefined ? answer : send(successor);
   }
 }
 

@@ -17,14 +17,17 @@ export async function readUserinfo(
 ): Promise<Record<string, unknown>> {
   const step = 'userinfo';
   const { method = 'GET', scheme = 'Bearer', query = {}, form, json } = provider.provider.quirks?.userinfo ?? {};
-  const url = new URL(address);
   const parameters = typeof query === 'function' ? query(accessToken, provider.settings) : query;
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   const headers = { ...provider.headers, authorization: `${scheme} ${accessToken}` };
   const request = { step, method, headers, ...call } as const;
-  const answer = form
-    ? await http.post(url.href, form(accessToken, provider.settings), { ...request, headers: provider.headers })
-    : await http.send(url.href, json ? { ...request, ...jsonBody(json, headers) } : request);
+  const send = (to: string) => {
+    const url = new URL(to);
+    for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+    return form
+      ? http.post(url.href, form(accessToken, provider.settings), { ...request, headers: provider.headers })
+      : http.send(url.href, json ? { ...request, ...jsonBody(json, headers) } : request);
+  };
+  const answer = await provider.reach(address, send, call.signal);
   refuseFailures(answer);
   const claims = jsonObject(answer.text);
   if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');
