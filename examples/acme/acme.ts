@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { defineProvider, flag, numericSubject, OAuthModule, text } from 'gatehouse';
+import { defineProvider, email, flag, numericSubject, OAuthModule, text } from 'gatehouse';
 import { z } from 'zod';
 
 /** A provider of plain OAuth 2.0: no id_token, so userinfo says who the person is. */
@@ -12,7 +12,7 @@ export const acme = defineProvider({
     token_endpoint: 'https://acme.example/oauth/token',
     userinfo_endpoint: 'https://acme.example/api/me',
   },
-  claims: z.object({ id: numericSubject, display_name: text, email: text, email_confirmed: flag }),
+  claims: z.object({ id: numericSubject, display_name: text, email, email_confirmed: flag }),
   toProfile: ({ id, display_name, email, email_confirmed }) => ({
     // The number stays with the person; the name and the address may change hands.
     subject: id,

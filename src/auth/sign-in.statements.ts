@@ -25,14 +25,16 @@ export const READ_FACTS: PreparedStatement = {
 };
 
 /**
- * What a person at a provider has of ours, from the newest answer; a link that was broken is whole again.
+ * What a person at a provider has of ours, from the newest answer; a link that was broken is whole again. What the
+ * answer lacks stays as it was: Apple sends a name once. An address and the word for it stay together.
  *
  * @param kept the parameter with the version of the stored refresh token that is written back, null where the response
  *   brought a new one. No row is updated when a refresh has rotated that token since it was read: it is dead by now.
  */
 const refreshAccount = (kept: string) => `
     UPDATE oauth_accounts a
-    SET email = $3, email_verified = $4, name = $5, picture_url = $6, scopes = $7, sealed_tokens = $8,
+    SET email = COALESCE($3, a.email), email_verified = CASE WHEN $3::text IS NULL THEN a.email_verified ELSE $4 END,
+        name = COALESCE($5, a.name), picture_url = COALESCE($6, a.picture_url), scopes = $7, sealed_tokens = $8,
         tokens_version = tokens_version + 1,
         refresh_token_version = refresh_token_version + CASE WHEN ${kept}::integer IS NULL THEN 1 ELSE 0 END,
         access_token_expires_at = $9, last_used_at = now(),

@@ -118,6 +118,7 @@ export const IDENTITY: readonly Check[] = [
         ['null', null],
         ['empty', ''],
       ] as const) {
+        await trial.forgetPeople();
         // prettier-ignore
         const scenario = withEach(trial.usual, places, () => value);
         const ending = await trial.signIn(scenario);
@@ -129,6 +130,27 @@ export const IDENTITY: readonly Check[] = [
         claim(account.subject === trial.fixture.profile.subject, `${what}, it is the subject ${account.subject}`);
         claim(account.email !== email, `${what}, it is still there`);
         claim(account.email !== null || !account.emailVerified, `${what}, no address counts as verified`);
+      }
+    },
+  },
+  {
+    id: 'email.kept',
+    sentence: 'a later sign-in that lacks the name, the picture or the email address changes none of them',
+    run: async (trial) => {
+      const { account: stored } = await trial.signedIn();
+      const { name, pictureUrl, email } = trial.fixture.profile;
+      for (const text of [name, pictureUrl, email]) {
+        const places = placesOf(trial.usual).filter(({ value }) => value === text);
+        if (text === null || places.length === 0) continue;
+        const ending = await trial.signIn(withEach(trial.usual, places, () => undefined));
+        if (ending.code !== 'ok') continue;
+        const account = await trial.account(ending.browser);
+        // A name can be taken from another member.
+        claim(account.name !== null || stored.name === null, `without "${text}" the name is gone`);
+        const changed = (['email', 'emailVerified', 'pictureUrl'] as const).filter(
+          (member) => account[member] !== stored[member],
+        );
+        claim(changed.length === 0, `without "${text}" this changes: ${changed.join(', ')}`);
       }
     },
   },

@@ -43,7 +43,7 @@ function variable(id: string): string {
 
 function source({ id, label }: NewProvider): string {
   return `import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { email, flag, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 // ${FILL_IN}: every address and member below, from the provider's own pages. provider.ts says what else there is.
@@ -60,7 +60,7 @@ export const ${variable(id)} = defineProvider({
   },
   // ${FILL_IN}: 'none', 'unverified', or 'verified' where it says of each address whether it has checked it.
   emails: 'verified',
-  claims: z.object({ id: subject, name: text, email: text, email_verified: flag, picture: text }),
+  claims: z.object({ id: subject, name: text, email, email_verified: flag, picture: text }),
   toProfile: ({ id, name, email, email_verified, picture }) => ({
     subject: id,
     name,

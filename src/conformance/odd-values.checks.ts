@@ -1,6 +1,6 @@
 import type { Check } from './check.js';
 import { nameOf, type Place, placesOf, replaced, type Scenario } from './scenario.js';
-import { type Account, claim, Deviation, said, type Trial } from './trial.js';
+import { type Account, claim, Deviation, type Ending, said, type Trial } from './trial.js';
 import { CLEAN } from './identity.checks.js';
 
 const BEYOND_EXACT = Number.MAX_SAFE_INTEGER + 3;
@@ -16,6 +16,7 @@ const ODD: readonly (readonly [string, unknown])[] = [
   ['true', true],
   ['0', 0],
   ['""', ''],
+  ['"  "', '  '],
   ['[]', []],
   ['{}', {}],
   ['a text of 5000 letters', LONG],
@@ -34,9 +35,14 @@ const PLACES_LIMIT = 16;
 /** Names of members that decide who somebody is, or what their address is worth. */
 const DECIDES = /^(sub|id|uid|oid|tid|hd|.*e?mail.*|.*verif.*|.*valid.*|.*confirm.*|primary)$/i;
 const NEARBY = /^(.*name|picture|avatar.*|.*image.*|.*photo.*|error|ok|status)$/i;
+/** Claims that are verified together with the signature (OpenID Connect Core §2). */
+const REGISTERED = /^(iss|sub|aud|exp|iat|nbf|auth_time|nonce|acr|amr|azp|at_hash)$/;
 const STANDARD = /^(access_token|token_type|expires_in|refresh_token|scope)$/;
 
-/** What an answer of any shape may do: sign the same person in, or nobody. */
+/**
+ * What an answer of any shape may do: sign the same person in, or nobody. A member that is only displayed never
+ * refuses a sign-in, and an empty one counts as absent.
+ */
 export const ODD_VALUES: readonly Check[] = [
   {
     id: 'odd-values.token',
@@ -91,8 +97,21 @@ function valuesAt({ fixture: { profile } }: Trial, { source, path, value }: Plac
 
 /** @returns what is wrong with how it ended */
 async function faultOf(trial: Trial, scenario: Scenario, place: Place, value: unknown): Promise<string | undefined> {
+  // What a user has already is kept where a response lacks it, so an empty member is read by a new user.
+  const isEmpty = typeof value === 'string' && value.trim() === '' && typeof place.value === 'string' && isRead(place);
+  if (isEmpty) await trial.forgetPeople();
   const ending = await trial.signIn(scenario);
-  if (ending.code !== 'ok') return CLEAN.includes(ending.code) ? undefined : `ends with ${said(ending)}`;
+  if (isEmpty) {
+    const [found, expected] = [await outcomeOf(trial, ending), await withoutPlace(trial, place)];
+    if (found !== expected && !(CLEAN.includes(found) && CLEAN.includes(expected)))
+      return `is ${found}, and without it ${expected}`;
+  }
+  if (ending.code !== 'ok') {
+    if (!CLEAN.includes(ending.code)) return `ends with ${said(ending)}`;
+    return (await isOnlyDisplayed(trial, place))
+      ? `ends with ${said(ending)} although it is only displayed`
+      : undefined;
+  }
   const account = await trial.lastAccount();
   const { profile } = trial.fixture;
   // Somebody else, who would keep the address from the next one.
@@ -108,6 +127,47 @@ async function faultOf(trial: Trial, scenario: Scenario, place: Place, value: un
     return 'its address counts as verified although what vouches for it is not true';
   }
   return unclean(account);
+}
+
+/** How a sign-in ended, and what is stored of it. */
+async function outcomeOf(trial: Trial, { code }: Ending): Promise<string> {
+  if (code !== 'ok') return code;
+  const { subject, email, emailVerified, name, pictureUrl } = await trial.lastAccount();
+  return JSON.stringify({ subject, email, emailVerified, name, pictureUrl });
+}
+
+const absences = new WeakMap<Trial, Map<string, string>>();
+
+/** The outcome of a new user's sign-in without this member. */
+async function withoutPlace(trial: Trial, place: Place): Promise<string> {
+  const known = absences.get(trial) ?? new Map<string, string>();
+  absences.set(trial, known);
+  const name = nameOf(place);
+  let outcome = known.get(name);
+  if (outcome === undefined) {
+    await trial.forgetPeople();
+    outcome = await outcomeOf(trial, await trial.signIn(replaced(trial.usual, place, undefined)));
+    known.set(name, outcome);
+  }
+  return outcome;
+}
+
+/** Whether the provider's own file reads it, and not the protocol before it. */
+function isRead({ source, path }: Place): boolean {
+  return source === 'call' || (source === 'claims' && !(path.length === 1 && REGISTERED.test(String(path[0]))));
+}
+
+/** Whether the sign-in needs nothing of this member: without it the same user signs in with the same email address. */
+async function isOnlyDisplayed(trial: Trial, place: Place): Promise<boolean> {
+  const name = place.path.at(-1);
+  if (!isRead(place) || typeof place.value === 'boolean' || typeof name === 'number' || DECIDES.test(String(name))) {
+    return false;
+  }
+  const outcome = await withoutPlace(trial, place);
+  if (!outcome.startsWith('{')) return false;
+  const { subject, email, emailVerified } = JSON.parse(outcome) as Account;
+  const { profile } = trial.fixture;
+  return subject === profile.subject && email === profile.email && emailVerified === profile.emailVerified;
 }
 
 const vouching = new WeakMap<Trial, Map<string, boolean>>();

@@ -1,23 +1,24 @@
 /**
- * The pieces of claims that nearly every provider sends, for the schemas in provider files. Strict about types: an
- * answer of another type is not what the provider documents, and is refused. `null` and absence are the same.
+ * The pieces of claims that nearly every provider sends, for the schemas in provider files. Empty text, `null` and
+ * absence are the same everywhere. Strict is what decides: the subject, the email address and whether it is verified;
+ * a response with another type there is refused. What is only displayed never refuses a sign-in.
  */
 import { z } from 'zod';
 
-/** The permanent id of a person, as text. */
-export const subject = z.string().min(1).max(255);
+/** The permanent id of a user at the provider, as text. */
+export const subject = z.string().max(255).regex(/\S/);
 
 /**
- * The permanent id of a person, as a number. Refused are 0, which stands for nobody more often than for somebody, and
- * whatever JSON cannot carry without loss (2^53 and above).
+ * The permanent id of a user at the provider, as a number. 0 is refused, because it is more often a missing value than
+ * an id, and so is whatever JSON cannot carry without loss (2^53 and above).
  */
 export const numericSubject = z.int().positive().transform(String);
 
-/** A name, an address, a picture: display. */
-export const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? undefined);
+/** A name, the address of a picture: display. Whatever is not text counts as absent. */
+export const text = z.unknown().optional().transform(visible);
+
+/** An email address. */
+export const email = z.string().nullish().transform(visible);
 
 /** True only when the provider says `true`. */
 export const flag = z
@@ -25,7 +26,17 @@ export const flag = z
   .nullish()
   .transform((value) => value === true);
 
+/** An object or a list that is only displayed: of any other shape it counts as absent. */
+export function display<Schema extends z.ZodType>(schema: Schema) {
+  return schema.optional().catch(undefined);
+}
+
 /** First and last name as one; undefined when there is neither. */
 export function fullName(...parts: readonly (string | undefined)[]): string | undefined {
   return parts.filter(Boolean).join(' ') || undefined;
+}
+
+/** Text with at least one character that is not white space. */
+function visible(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value : undefined;
 }

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { subject, text } from './claims.js';
+import { email, subject, text } from './claims.js';
 import { defineProvider, type OAuthProvider } from './provider.js';
 
 /** The claims of OpenID Connect Core §5.1 that we use. */
 export const openIdClaims = z.object({
   sub: subject,
-  email: text,
+  email,
   // Servers of this kind send it as text or number as well. That is no word we take, and no reason to lock people out.
   email_verified: z
     .unknown()

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const amazon = defineProvider({
@@ -21,6 +21,6 @@ export const amazon = defineProvider({
     },
   },
   emails: 'unverified',
-  claims: z.object({ user_id: subject, name: text, email: text }),
+  claims: z.object({ user_id: subject, name: text, email }),
   toProfile: ({ user_id, name, email }) => ({ subject: user_id, name, email }),
 });

@@ -1,6 +1,6 @@
 import { importPKCS8, SignJWT } from 'jose';
 import { z } from 'zod';
-import { fullName, subject, text } from '../oauth/claims.js';
+import { email, fullName, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 import { jsonObject } from '../oauth/provider-http.js';
 
@@ -41,7 +41,7 @@ export const apple = defineProvider({
   },
   claims: z.object({
     sub: subject,
-    email: text,
+    email,
     email_verified: z
       .union([z.boolean(), z.string()])
       .nullish()

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const asana = defineProvider({
@@ -16,6 +16,6 @@ export const asana = defineProvider({
     revocation_endpoint: 'https://app.asana.com/-/oauth_revoke',
   },
   emails: 'unverified',
-  claims: z.object({ sub: subject, name: text, email: text, picture: text }),
+  claims: z.object({ sub: subject, name: text, email, picture: text }),
   toProfile: ({ sub, name, email, picture }) => ({ subject: sub, name, email, pictureUrl: picture }),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const atlassian = defineProvider({
@@ -16,7 +16,7 @@ export const atlassian = defineProvider({
   },
   emails: 'unverified',
   authorizationParams: { audience: 'api.atlassian.com' },
-  claims: z.object({ account_id: subject, name: text, nickname: text, email: text, picture: text }),
+  claims: z.object({ account_id: subject, name: text, nickname: text, email, picture: text }),
   toProfile: ({ account_id, name, nickname, email, picture }) => ({
     subject: account_id,
     name: name ?? nickname,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { display, email, flag, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const bitbucket = defineProvider({
@@ -23,10 +23,8 @@ export const bitbucket = defineProvider({
   claims: z.object({
     uuid: subject,
     display_name: text,
-    links: z.object({ avatar: z.object({ href: text }).nullish() }).nullish(),
-    emails: z
-      .object({ values: z.array(z.object({ email: z.string(), is_primary: flag, is_confirmed: flag })) })
-      .optional(),
+    links: display(z.object({ avatar: z.object({ href: text }) })),
+    emails: z.object({ values: z.array(z.object({ email, is_primary: flag, is_confirmed: flag })) }).optional(),
   }),
   toProfile({ uuid, display_name, links, emails }) {
     const primary = emails?.values.find(({ is_primary }) => is_primary);
@@ -35,7 +33,7 @@ export const bitbucket = defineProvider({
       name: display_name,
       email: primary?.email,
       emailVerified: primary?.is_confirmed ?? false,
-      pictureUrl: links?.avatar?.href,
+      pictureUrl: links?.avatar.href,
     };
   },
   // A dead refresh token is an `invalid_request` there.

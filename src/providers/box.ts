@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const box = defineProvider({
@@ -16,6 +16,6 @@ export const box = defineProvider({
     revocation_endpoint: 'https://api.box.com/oauth2/revoke',
   },
   emails: 'unverified',
-  claims: z.object({ id: subject, name: text, login: text, avatar_url: text }),
+  claims: z.object({ id: subject, name: text, login: email, avatar_url: text }),
   toProfile: ({ id, name, login, avatar_url }) => ({ subject: id, name, email: login, pictureUrl: avatar_url }),
 });

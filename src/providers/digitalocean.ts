@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { email, flag, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -17,7 +17,7 @@ export const digitalocean = defineProvider({
     revocation_endpoint: 'https://cloud.digitalocean.com/v1/oauth/revoke',
   },
   emails: 'operator',
-  claims: z.object({ account: z.object({ uuid: subject, email: text, email_verified: flag, name: text }) }),
+  claims: z.object({ account: z.object({ uuid: subject, email, email_verified: flag, name: text }) }),
   toProfile({ account: { uuid, email, email_verified, name } }) {
     return { subject: uuid, email, emailVerified: email_verified, name };
   },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { email, flag, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const discord = defineProvider({
@@ -15,7 +15,7 @@ export const discord = defineProvider({
     revocation_endpoint: 'https://discord.com/api/oauth2/token/revoke',
   },
   issuer: 'https://discord.com',
-  claims: z.object({ id: subject, username: text, global_name: text, avatar: text, email: text, verified: flag }),
+  claims: z.object({ id: subject, username: text, global_name: text, avatar: text, email, verified: flag }),
   toProfile: ({ id, username, global_name, avatar, email, verified }) => ({
     subject: id,
     email,

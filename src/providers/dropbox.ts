@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { display, email, flag, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -24,15 +24,15 @@ export const dropbox = defineProvider({
   },
   claims: z.object({
     account_id: subject,
-    name: z.object({ display_name: text }),
-    email: text,
+    name: display(z.object({ display_name: text })),
+    email,
     email_verified: flag,
     disabled: flag,
     profile_photo_url: text,
   }),
   toProfile: ({ account_id, name, email, email_verified, profile_photo_url }) => ({
     subject: account_id,
-    name: name.display_name,
+    name: name?.display_name,
     email,
     emailVerified: email_verified,
     pictureUrl: profile_photo_url,

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { display, email, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 import { jsonObject } from '../oauth/provider-http.js';
@@ -51,8 +51,8 @@ export const facebook = defineProvider({
   claims: z.object({
     id: subject,
     name: text,
-    email: text,
-    picture: z.object({ data: z.object({ url: text }) }).optional(),
+    email,
+    picture: display(z.object({ data: z.object({ url: text }) })),
   }),
   toProfile: ({ id, name, email, picture }) => ({
     subject: id,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const figma = defineProvider({
@@ -15,7 +15,7 @@ export const figma = defineProvider({
   },
   emails: 'unverified',
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
-  claims: z.object({ id: subject, handle: text, email: text, img_url: text }),
+  claims: z.object({ id: subject, handle: text, email, img_url: text }),
   toProfile: ({ id, handle, email, img_url }) => ({
     subject: id,
     name: handle,

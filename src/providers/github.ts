@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { numericSubject, text } from '../oauth/claims.js';
+import { email, numericSubject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -32,7 +32,7 @@ export const github = defineProvider({
     login: text,
     name: text,
     avatar_url: text,
-    emails: z.array(z.object({ email: z.string(), primary: z.boolean(), verified: z.boolean() })).optional(),
+    emails: z.array(z.object({ email, primary: z.boolean(), verified: z.boolean() })).optional(),
   }),
   toProfile({ id, login, name, avatar_url, emails }) {
     const address = emails?.find(({ primary }) => primary);

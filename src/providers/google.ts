@@ -1,7 +1,7 @@
 import { Strategy as GoogleStrategy } from 'passport-google-oauth20';
 import type { Strategy } from 'passport';
 import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { email, flag, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -39,7 +39,7 @@ export const google = defineProvider({
   settings: { HOSTED_DOMAIN: { meaning: 'only accounts whose verified `hd` claim equals it' } },
   claims: z.object({
     sub: subject,
-    email: text,
+    email,
     email_verified: flag,
     name: text,
     picture: text,

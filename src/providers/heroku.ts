@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const heroku = defineProvider({
@@ -16,7 +16,7 @@ export const heroku = defineProvider({
   },
   emails: 'unverified',
   quirks: { headers: { accept: 'application/vnd.heroku+json; version=3' } },
-  claims: z.object({ id: subject, email: text, name: text }),
+  claims: z.object({ id: subject, email, name: text }),
   toProfile: ({ id, email, name }) => ({ subject: id, email, emailVerified: false, name }),
   tokenError({ id, message }) {
     if (id !== 'unauthorized') return undefined;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { numericSubject, text } from '../oauth/claims.js';
+import { email, numericSubject } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const hubspot = defineProvider({
@@ -27,6 +27,6 @@ export const hubspot = defineProvider({
       form: (token, { clientId, clientSecret }) => ({ token, client_id: clientId, client_secret: clientSecret }),
     },
   },
-  claims: z.object({ active: z.literal(true), hub_id: numericSubject, user_id: numericSubject, user: text }),
+  claims: z.object({ active: z.literal(true), hub_id: numericSubject, user_id: numericSubject, user: email }),
   toProfile: ({ hub_id, user_id, user }) => ({ subject: `${hub_id}:${user_id}`, email: user }),
 });

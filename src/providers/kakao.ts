@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, numericSubject, text } from '../oauth/claims.js';
+import { display, email, flag, numericSubject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 const profile = z.object({ nickname: text, profile_image_url: text });
@@ -28,7 +28,7 @@ export const kakao = defineProvider({
   claims: z.object({
     id: numericSubject,
     kakao_account: z
-      .object({ email: text, is_email_valid: flag, is_email_verified: flag, profile: profile.nullish() })
+      .object({ email, is_email_valid: flag, is_email_verified: flag, profile: display(profile) })
       .nullish(),
   }),
   toProfile: ({ id, kakao_account: account }) => ({

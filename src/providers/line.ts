@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const line = defineProvider({
@@ -27,7 +27,7 @@ export const line = defineProvider({
     exchangeParameters: { id_token_key_type: 'JWK' },
     revocation: 'access_token',
   },
-  claims: z.object({ sub: subject, name: text, picture: text, email: text }),
+  claims: z.object({ sub: subject, name: text, picture: text, email }),
   toProfile({ sub, name, picture, email }) {
     return { subject: sub, email, emailVerified: false, name, pictureUrl: picture };
   },

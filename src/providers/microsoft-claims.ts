@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { text } from '../oauth/claims.js';
+import { email, text } from '../oauth/claims.js';
 
 /** What an id_token of Microsoft says, whoever runs the tenant. `sub` is another one for every application. */
 export const microsoftClaims = z.object({
   tid: z.guid(),
   oid: z.guid(),
-  email: text,
+  email,
   /** Present only where the operator asks for it: any administrator of a tenant can write any address into it. */
   xms_edov: z
     .union([z.boolean(), z.number(), z.string()])

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 import { jsonObject } from '../oauth/provider-http.js';
@@ -24,7 +24,7 @@ export const naver = defineProvider({
   quirks: { invalidGrantErrors: ['invalid_request'] },
   claims: z.object({
     resultcode: z.literal('00'),
-    response: z.object({ id: subject, name: text, nickname: text, email: text, profile_image: text }),
+    response: z.object({ id: subject, name: text, nickname: text, email, profile_image: text }),
   }),
   toProfile({ response: { id, name, nickname, email, profile_image } }) {
     return { subject: id, email, emailVerified: false, name: name ?? nickname, pictureUrl: profile_image };

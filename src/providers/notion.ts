@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const notion = defineProvider({
@@ -36,7 +36,7 @@ export const notion = defineProvider({
   fetchClaims: ({ answer }) => Promise.resolve(answer.owner),
   // An integration that a workspace owns has no user, and nobody signs in with it.
   claims: z.object({
-    user: z.object({ id: subject, name: text, avatar_url: text, person: z.object({ email: text }).nullish() }),
+    user: z.object({ id: subject, name: text, avatar_url: text, person: z.object({ email }).nullish() }),
   }),
   toProfile: ({ user: { id, name, avatar_url, person } }) => ({
     subject: id,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { numericSubject, text } from '../oauth/claims.js';
+import { display, numericSubject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const openstreetmap = defineProvider({
@@ -17,7 +17,7 @@ export const openstreetmap = defineProvider({
   emails: 'none',
   issuer: 'https://www.openstreetmap.org',
   claims: z.object({
-    user: z.object({ id: numericSubject, display_name: text, img: z.object({ href: text }).nullish() }),
+    user: z.object({ id: numericSubject, display_name: text, img: display(z.object({ href: text })) }),
   }),
   toProfile: ({ user: { id, display_name, img } }) => ({
     subject: id,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { email, flag, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const patreon = defineProvider({
@@ -18,7 +18,7 @@ export const patreon = defineProvider({
   claims: z.object({
     data: z.object({
       id: subject,
-      attributes: z.object({ email: text, full_name: text, image_url: text, is_email_verified: flag }),
+      attributes: z.object({ email, full_name: text, image_url: text, is_email_verified: flag }),
     }),
   }),
   toProfile({ data: { id, attributes } }) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { email, flag, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const paypal = defineProvider({
@@ -21,7 +21,7 @@ export const paypal = defineProvider({
   claims: z.object({
     user_id: subject,
     name: text,
-    emails: z.array(z.object({ value: text, primary: flag, confirmed: flag })).nullish(),
+    emails: z.array(z.object({ value: email, primary: flag, confirmed: flag })).nullish(),
   }),
   toProfile({ user_id, name, emails }) {
     const email = emails?.find(({ primary }) => primary);

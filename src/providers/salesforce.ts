@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { email, flag, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -35,7 +35,7 @@ export const salesforce = defineProvider({
     organization_id: subject,
     user_id: subject,
     name: text,
-    email: text,
+    email,
     email_verified: flag,
     picture: text,
   }),

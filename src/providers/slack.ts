@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, subject, text } from '../oauth/claims.js';
+import { email, flag, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -39,7 +39,7 @@ export const slack = defineProvider({
   claims: z.object({
     'https://slack.com/team_id': subject,
     'https://slack.com/user_id': subject,
-    email: text,
+    email,
     email_verified: flag,
     name: text,
     picture: text,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { display, email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const spotify = defineProvider({
@@ -19,8 +19,8 @@ export const spotify = defineProvider({
   claims: z.object({
     id: subject,
     display_name: text,
-    email: text,
-    images: z.array(z.object({ url: z.string() })).nullish(),
+    email,
+    images: display(z.array(z.object({ url: text }))),
   }),
   toProfile: ({ id, display_name, email, images }) => ({
     subject: id,

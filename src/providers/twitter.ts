@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const twitter = defineProvider({
@@ -28,7 +28,7 @@ export const twitter = defineProvider({
     },
   },
   claims: z.object({
-    data: z.object({ id: subject, name: text, username: text, profile_image_url: text, confirmed_email: text }),
+    data: z.object({ id: subject, name: text, username: text, profile_image_url: text, confirmed_email: email }),
   }),
   toProfile: ({ data: { id, name, username, profile_image_url, confirmed_email } }) => ({
     subject: id,

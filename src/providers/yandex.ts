@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, fullName, subject, text } from '../oauth/claims.js';
+import { email, flag, fullName, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const yandex = defineProvider({
@@ -25,7 +25,7 @@ export const yandex = defineProvider({
   },
   claims: z.object({
     id: subject,
-    default_email: text,
+    default_email: email,
     real_name: text,
     display_name: text,
     is_avatar_empty: flag,

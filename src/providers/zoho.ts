@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fullName, numericSubject, text } from '../oauth/claims.js';
+import { email, fullName, numericSubject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -31,7 +31,7 @@ export const zoho = defineProvider({
     keptDetails: ['accounts-server'],
     invalidGrantErrors: ['invalid_code'],
   },
-  claims: z.object({ ZUID: numericSubject, Email: text, Display_Name: text, First_Name: text, Last_Name: text }),
+  claims: z.object({ ZUID: numericSubject, Email: email, Display_Name: text, First_Name: text, Last_Name: text }),
   toProfile({ ZUID, Email, Display_Name, First_Name, Last_Name }) {
     const name = fullName(Display_Name) ?? fullName(First_Name, Last_Name);
     return { subject: ZUID, email: Email, emailVerified: false, name };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { email, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const zoom = defineProvider({
@@ -16,7 +16,7 @@ export const zoom = defineProvider({
     revocation_endpoint: 'https://zoom.us/oauth/revoke',
   },
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic', revokedToken: 'access_token' },
-  claims: z.object({ id: subject, display_name: text, email: text, verified: z.int().nullish(), pic_url: text }),
+  claims: z.object({ id: subject, display_name: text, email, verified: z.int().nullish(), pic_url: text }),
   toProfile: ({ id, display_name, email, verified, pic_url }) => ({
     subject: id,
     name: display_name,
