@@ -90,7 +90,7 @@ const CASES: readonly Case[] = [
   { ...search('for a name at one provider', 'lovelace'), filters: { q: 'lovelace', provider: 'slack' }, where: `${SEARCHED} LIKE $1 AND provider = 'slack'` }, // prettier-ignore
 ];
 
-const COLUMN = { linkedAt: 'linked_at', lastUsedAt: 'last_used_at', email: `coalesce(lower(email), U&'\\007F') COLLATE "C"` } as const; // prettier-ignore
+const COLUMN = { linkedAt: 'linked_at', lastUsedAt: 'last_used_at', email: `coalesce(email_canonical, U&'\\007F')` } as const; // prettier-ignore
 
 /** @returns whether every ratio is as it has to be */
 export async function listing(): Promise<boolean> {

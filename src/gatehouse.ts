@@ -27,6 +27,7 @@ export type { ApiRequest, LiveUserinfo, UserAtProvider } from './oauth-accounts/
 export { ReconnectRequiredError } from './oauth-accounts/reconnect-required.error.js';
 export type { ReconnectReason } from './oauth-accounts/reconnect-required.error.js';
 export { RequireScopes } from './oauth-accounts/require-scopes.js';
+export { canonicalEmail, domainOf } from './config/email-address.js';
 export { display, email, flag, fullName, numericSubject, subject, text } from './oauth/claims.js';
 export { OAuthError } from './oauth/oauth.errors.js';
 export {

@@ -346,12 +346,13 @@ describe('a request that is not as it must be', () => {
       ['GET', `/api/admin/users/${id}`],
       ['PATCH', `/api/admin/users/${id}`, { blocked: true }],
       ['DELETE', `/api/admin/users/${id}/sessions`],
+      ['POST', `/api/admin/users/${id}/release-email`],
       ['DELETE', `/api/admin/accounts/${id}`],
     ];
     for (const [method, address, body] of acts) {
       expect(code(await judge.ask(admin.browser, method, address, { body }))).toEqual([404, 'not_found']);
     }
-    for (const act of ['block', 'unblock', 'role', 'sessions/end']) {
+    for (const act of ['block', 'unblock', 'role', 'sessions/end', 'release-email']) {
       const answer = await admin.browser.post(`/admin/users/${id}/${act}`, act === 'role' ? { role: 'user' } : {}, PAGE); // prettier-ignore
       expect([act, answer.status]).toEqual([act, 404]);
     }
@@ -363,10 +364,11 @@ describe('a request that is not as it must be', () => {
     const acts: [string, string, object?][] = [
       ['PATCH', `/api/admin/users/${ada.id}`, { blocked: true }],
       ['DELETE', `/api/admin/users/${ada.id}/sessions`],
+      ['POST', `/api/admin/users/${ada.id}/release-email`],
       ['DELETE', `/api/admin/accounts/${account?.id}`],
     ];
     const forms = [
-      ...['block', 'unblock', 'role', 'sessions/end'].map((act) => `/admin/users/${ada.id}/${act}`),
+      ...['block', 'unblock', 'role', 'sessions/end', 'release-email'].map((act) => `/admin/users/${ada.id}/${act}`),
       `/admin/accounts/${account?.id}/unlink`,
     ];
     const [viewer, user, nobody] = [await come('viewer'), await come(), { browser: house.browser() }];

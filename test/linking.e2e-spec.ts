@@ -530,12 +530,12 @@ describe('what the provider says', () => {
     expect(({} as Record<string, unknown>).role).toBeUndefined();
   });
 
-  it('of a new address changes what is shown of the account, and not the person', async () => {
+  it('of a new address becomes the address of the user, and of a new name changes what is shown of the account', async () => {
     const ada = await house.come(house.somebodyAt('google'));
-    const { email } = await ada.browser.me();
+    const { name } = await ada.browser.me();
     Object.assign(house.providers.google.people[ada.proof.as]!, { email: 'new@mail.example', name: 'New Name' });
     await house.come(ada.proof, ada.browser);
-    expect(await ada.browser.me()).toMatchObject({ email, emailVerified: true });
+    expect(await ada.browser.me()).toMatchObject({ email: 'new@mail.example', emailVerified: true, name });
     expect(await house.accountOf(ada.proof)).toMatchObject({ email: 'new@mail.example', name: 'New Name' });
   });
 

@@ -1,5 +1,13 @@
 import { Module } from '@nestjs/common';
-import { allow, type OAuthAuthorized, OnOAuthAuthorized, refuse, type Verdict } from 'gatehouse';
+import {
+  allow,
+  canonicalEmail,
+  domainOf,
+  type OAuthAuthorized,
+  OnOAuthAuthorized,
+  refuse,
+  type Verdict,
+} from 'gatehouse';
 
 const DOMAIN = 'navy.example';
 
@@ -7,8 +15,9 @@ const DOMAIN = 'navy.example';
 class CompanyOnly {
   @OnOAuthAuthorized()
   onlyOurs({ profile }: OAuthAuthorized): Verdict {
-    const domain = profile.email?.split('@').at(-1)?.toLowerCase();
-    return profile.emailVerified && domain === DOMAIN ? allow : refuse(`Only people of ${DOMAIN} may sign in.`);
+    const email = canonicalEmail(profile.email);
+    const isOurs = profile.emailVerified && email !== undefined && domainOf(email) === DOMAIN;
+    return isOurs ? allow : refuse(`Only people of ${DOMAIN} may sign in.`);
   }
 }
 

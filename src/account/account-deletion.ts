@@ -24,9 +24,9 @@ const AUDIT = insertEntries({
 });
 /** Of an invitation: they came by it, or it is for an address that a provider vouches is theirs. Parameter 1: the person. */
 export const IS_THEIR_INVITATION = `(
-  used_by = $1 OR lower(email) IN (
-    SELECT lower(email) FROM users WHERE id = $1 AND email_verified
-    UNION ALL SELECT lower(email) FROM oauth_accounts WHERE user_id = $1 AND email_verified
+  used_by = $1 OR email_canonical IN (
+    SELECT email_canonical FROM users WHERE id = $1 AND email_verified
+    UNION ALL SELECT email_canonical FROM oauth_accounts WHERE user_id = $1 AND email_verified
   ))`;
 const DELETE_INVITATIONS = `DELETE FROM invitations WHERE ${IS_THEIR_INVITATION}`;
 

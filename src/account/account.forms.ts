@@ -1,4 +1,5 @@
 import type { SignedInUser } from '../access/signed-in.js';
+import { canonicalEmail } from '../config/email-address.js';
 import { FieldError } from './account.errors.js';
 
 const NAME_LIMIT = 255; // as of a name that comes from a provider
@@ -33,11 +34,15 @@ export function confirmationOf({ email, name }: Pick<SignedInUser, 'email' | 'na
 /** @throws FieldError when it is not what they were asked to type; upper and lower case are alike */
 export function checkConfirmation(form: unknown, user: Pick<SignedInUser, 'email' | 'name'>): void {
   const { what, expected } = confirmationOf(user);
-  if (alike(onlyField(form, 'confirmation')) !== alike(expected)) {
+  const typed = onlyField(form, 'confirmation').trim();
+  const email = canonicalEmail(typed);
+  const matches = user.email !== null && email !== undefined ? email === canonicalEmail(user.email) : alike(typed) === alike(expected); // prettier-ignore
+  if (!matches) {
     throw new FieldError('confirmation', 'does not match', `What you typed is not ${what}. Nothing was deleted.`);
   }
 }
 
+/** Of a name: how it is typed makes no difference. */
 function alike(text: string): string {
   return text.normalize('NFC').trim().toLowerCase();
 }

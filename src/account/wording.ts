@@ -77,6 +77,9 @@ const SENTENCES: Readonly<Record<string, (provider: string) => string>> = {
   'user.unblocked': () => 'This profile was opened again',
   'user.role-changed': () => 'The role was changed',
   'user.sessions-ended': () => 'All sessions were ended',
+  'user.email-changed': (provider) => `The email address was changed, as reported by ${provider}`,
+  'user.email-released': () => 'An administrator released the email address',
+  'user.email-conflict': () => 'The email address is no longer verified: another user had verified it first',
   'invitation.used': () => 'An invitation to this site was used',
 };
 

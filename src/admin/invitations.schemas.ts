@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalEmail } from '../config/email-address.js';
 
 /** Whom to invite, by an address of the form that a sign-in would bring. */
 export const newInvitation = z.strictObject({
@@ -6,8 +7,5 @@ export const newInvitation = z.strictObject({
     .string()
     .trim()
     .max(254, 'Must not be longer than 254 characters.')
-    .regex(
-      /^[^\s@\uff20\p{C}]+@[^\s@\uff20.\p{C}]+(\.[^\s@\uff20.\p{C}]+)+$/u,
-      'Must be an email address, as grace@example.org.',
-    ),
+    .refine((text) => canonicalEmail(text) !== undefined, 'Must be an email address, as grace@example.org.'),
 });

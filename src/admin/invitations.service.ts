@@ -4,6 +4,7 @@ import { DataSource, type Repository } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import { UnknownIdError } from '../access/access.errors.js';
 import type { Actor } from '../access/client.js';
+import { canonicalEmail } from '../config/email-address.js';
 import { FieldError } from '../account/account.errors.js';
 import { insertEntries } from '../audit/audit-entries.js';
 import { CONFLICT_RETRIES } from '../database/conflicts.js';
@@ -25,15 +26,15 @@ const OPEN = 'used_at IS NULL AND withdrawn_at IS NULL';
  * A new invitation and its audit entry, or the one that is open already. No row comes back when a person here has the
  * address, verified, or when somebody else invites them at this moment.
  *
- * Parameters: 1 id, 2 email, 3 actor, 4 ip, 5 reference.
+ * Parameters: 1 id, 2 email, 3 actor, 4 ip, 5 reference, 6 canonical email.
  */
 const INVITE = `
   WITH actor AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE),
   made AS (
-    INSERT INTO invitations (id, email, invited_by)
-    SELECT $1::uuid, $2::text, (SELECT id FROM actor)
-    WHERE NOT EXISTS (SELECT FROM users WHERE email_verified AND lower(email) = lower($2))
-    ON CONFLICT (lower(email)) WHERE ${OPEN} DO NOTHING
+    INSERT INTO invitations (id, email, email_canonical, invited_by)
+    SELECT $1::uuid, $2::text, $6::text, (SELECT id FROM actor)
+    WHERE NOT EXISTS (SELECT FROM users WHERE email_verified AND email_canonical = $6)
+    ON CONFLICT DO NOTHING
     RETURNING *
   ),
   audit AS (${insertEntries({
@@ -48,7 +49,7 @@ const INVITE = `
   )
   SELECT ${COLUMNS} FROM made
   UNION ALL
-  SELECT ${COLUMNS} FROM invitations WHERE lower(email) = lower($2) AND ${OPEN}`;
+  SELECT ${COLUMNS} FROM invitations WHERE email_canonical = $6 AND ${OPEN}`;
 
 /** Parameters: 1 id, 2 actor, 3 ip, 4 reference. */
 const WITHDRAW = `
@@ -65,7 +66,7 @@ const WITHDRAW = `
   )
   SELECT id FROM withdrawn`;
 
-const TAKEN = 'SELECT FROM users WHERE email_verified AND lower(email) = lower($1)';
+const TAKEN = 'SELECT FROM users WHERE email_verified AND email_canonical = $1';
 
 /** Who may come. A registration uses an invitation in its own statement, in auth/sign-in.statements. */
 @Injectable()
@@ -87,13 +88,15 @@ export class InvitationsService {
    * @throws FieldError when it is the verified address of a person here
    */
   async invite(email: string, { id: actorId, client }: Actor): Promise<Invitation> {
+    const canonical = canonicalEmail(email);
     for (let round = 0; round <= CONFLICT_RETRIES; round++) {
-      const values = [uuidV7(), email, actorId, client.ip, client.reference];
+      const values = [uuidV7(), email, actorId, client.ip, client.reference, canonical];
       const [invitation] = await this.dataSource.query<Invitation[]>(INVITE, values);
       if (invitation) return invitation;
-      if ((await this.dataSource.query<unknown[]>(TAKEN, [email])).length > 0) throw here();
+      if ((await this.dataSource.query<unknown[]>(TAKEN, [canonical])).length > 0) throw here();
     }
-    throw new TypeError('an invitation came and went with every look');
+    // The previous release took other capitals than A to Z for the same letter, and its index of open ones still does.
+    throw new FieldError('email', 'is invited in other capitals', 'An invitation for this address in other capitals is open.'); // prettier-ignore
   }
 
   /** Takes back an open one; one that is withdrawn already stays so. @throws UnknownIdError also for one that was used */

@@ -84,7 +84,7 @@ export const LINKED_ACCOUNTS: Listing<Row, ListedAccount> = {
     linkedAt: { sql: 'a.linked_at', type: 'timestamptz' },
     lastUsedAt: { sql: 'a.last_used_at', type: 'timestamptz' },
     // Those without an address come after those with one.
-    email: { sql: `coalesce(lower(a.email), U&'\\007F') COLLATE "C"`, type: 'text' },
+    email: { sql: `coalesce(a.email_canonical, U&'\\007F')`, type: 'text' },
   },
   select: `
     a.id, a.provider, a.subject, a.email, a.email_verified AS "emailVerified", a.name, a.health, a.scopes,

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import type { z } from 'zod';
 import { CurrentActor, CurrentSession, Roles } from '../access/access.decorators.js';
@@ -71,6 +71,22 @@ export class PeopleApi {
   @ApiRoute({ summary: 'Ends every session of a person.' })
   async endSessions(@CurrentActor() actor: Actor, @Param('id', { schema: id }) userId: string): Promise<void> {
     await this.people.endSessions(userId, actor);
+  }
+
+  @Post('users/:id/release-email')
+  @AdminAct()
+  @HttpCode(200)
+  @ApiRoute({
+    summary: 'Releases the verified email address of a user, so that a new account with it can register or be linked.',
+    answer: personInFull,
+  })
+  async releaseEmail(
+    @CurrentSession() { session }: SignedIn,
+    @CurrentActor() actor: Actor,
+    @Param('id', { schema: id }) userId: string,
+  ) {
+    await this.people.releaseEmail(userId, actor);
+    return this.reader.read(userId, session.id);
   }
 
   @Delete('accounts/:id')

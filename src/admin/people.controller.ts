@@ -131,6 +131,17 @@ export class PeopleController {
     backTo(userId, response);
   }
 
+  @Post('users/:id/release-email')
+  @AdminAct()
+  async releaseEmail(
+    @Param('id', { schema: id }) userId: string,
+    @CurrentActor() actor: Actor,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.people.releaseEmail(userId, actor);
+    backTo(userId, response);
+  }
+
   @Post('accounts/:id/unlink')
   @AdminAct()
   async unlink(

@@ -65,7 +65,7 @@ export const PEOPLE: Listing<ListedPerson, ListedPerson> = {
     createdAt: { sql: 'u.created_at', type: 'timestamptz' },
     lastSignedInAt: { sql: `coalesce(u.last_signed_in_at, '0001-01-01Z'::timestamptz)`, type: 'timestamptz' },
     // Those without an address come after those with one.
-    email: { sql: `coalesce(lower(u.email), U&'\\007F') COLLATE "C"`, type: 'text' },
+    email: { sql: `coalesce(u.email_canonical, U&'\\007F')`, type: 'text' },
   },
   select: `
     u.id, u.name, u.email, u.email_verified AS "emailVerified", u.role, u.blocked_at AS "blockedAt",

@@ -90,6 +90,24 @@ export class PeopleService {
   }
 
   /**
+   * Lets another user verify this user's email address, where the user was created again at the provider and signs in
+   * with a new subject. The address is stored as not verified and gives no claim; linked accounts and sessions stay. When
+   * an account of the user that vouches for it signs in before the other user does, it is the user's again.
+   *
+   * @throws UnknownIdError; AccessError `forbidden` for an actor who is no longer an administrator
+   */
+  async releaseEmail(userId: string, actor: Actor): Promise<void> {
+    await retryConflicts(() =>
+      this.dataSource.transaction(async (manager) => {
+        const { id, email, emailVerified } = await lockForAct(manager, userId, actor);
+        if (!emailVerified) return;
+        await manager.update(User, { id }, { emailVerified: false });
+        await record(manager, actor, 'user.email-released', id, { email });
+      }),
+    );
+  }
+
+  /**
    * Ends the link of an account, whosever it is; the grant is taken back at the provider afterwards.
    *
    * @returns whose it was
@@ -108,11 +126,7 @@ export class PeopleService {
     { role, blocked, blockReason }: PersonChange,
     actor: Actor,
   ): Promise<Announcement[]> {
-    const people = await manager.query<LockedPerson[]>(LOCK_ADMINS, [userId]);
-    // Somebody else's act on the actor may have come first: of two who block each other one stays, and only one.
-    if (!people.some(({ id, isAdmin }) => isAdmin && id === actor.id)) throw AccessError.forbidden();
-    const user = await manager.findOneBy(User, { id: userId });
-    if (!user) throw new UnknownIdError();
+    const user = await lockForAct(manager, userId, actor);
     const announcements: Announcement[] = [];
     const changesRole = role !== undefined && role !== user.role;
     const blocks = blocked === true && user.blockedAt === null;
@@ -166,6 +180,16 @@ export class PeopleService {
       { event: USER_BLOCKED, payload },
     ];
   }
+}
+
+/** The user, locked, for an act of an admin. @throws UnknownIdError; AccessError `forbidden` */
+async function lockForAct(manager: EntityManager, userId: string, actor: Actor): Promise<User> {
+  const people = await manager.query<LockedPerson[]>(LOCK_ADMINS, [userId]);
+  // Somebody else's act on the actor may have come first: of two who block each other one stays, and only one.
+  if (!people.some(({ id, isAdmin }) => isAdmin && id === actor.id)) throw AccessError.forbidden();
+  const user = await manager.findOneBy(User, { id: userId });
+  if (!user) throw new UnknownIdError();
+  return user;
 }
 
 async function endSessions(manager: EntityManager, userId: string): Promise<SessionEnded[]> {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { canonicalEmail } from '../config/email-address.js';
 import { runPrepared } from '../database/prepared.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
 import { type Decision, decide } from './linking-policy.js';
@@ -44,7 +45,7 @@ export class KnownFacts {
 
   /** @param linksFor the person who wants to link, when that is what is wanted */
   async read({ provider, profile }: Authorization, linksFor?: string): Promise<Known> {
-    const values = [provider, profile.subject, profile.email ?? null];
+    const values = [provider, profile.subject, canonicalEmail(profile.email) ?? null];
     const [row] = await runPrepared<FactsRow>(this.dataSource, READ_FACTS, values);
     if (!row) throw new TypeError('the facts always are one row');
     const { account_id: id, user_id: userId, sealed_tokens: sealedTokens, email_owner_id: emailOwnerId } = row;
@@ -56,7 +57,7 @@ export class KnownFacts {
       intent: linksFor === undefined ? 'sign_in' : 'link',
       profile,
       owner: account && { isBlocked: row.user_blocked, isSelf: account.userId === linksFor },
-      emailTaken: emailOwnerId !== null,
+      emailTaken: emailOwnerId !== null && emailOwnerId !== (linksFor ?? userId),
       signUp: this.config.signUp,
       invited: row.invited,
       allowedEmailDomains: this.config.allowedEmailDomains,

@@ -2,9 +2,10 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
+import { canonicalEmail } from '../config/email-address.js';
 import { tokenHash } from '../crypto/random-token.js';
 import { pauseBeforeRetry } from '../database/conflicts.js';
-import { isTransientConflict } from '../database/database.errors.js';
+import { isTransientConflict, uniqueViolation } from '../database/database.errors.js';
 import { runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
 import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
@@ -62,7 +63,7 @@ export class LinkService {
     client: Client,
   ): Promise<AccountEvent & { isNew: boolean }> {
     const { userId, sessionId } = person;
-    const { provider, tokens, attempt } = authorization;
+    const { provider, profile, tokens, attempt } = authorization;
     for (let round = 1; ; round++) {
       const { decision, account: known } = await this.facts.read(authorization, userId);
       if (decision.kind === 'refuse') {
@@ -88,12 +89,16 @@ export class LinkService {
           decision.kind,
           decision.because,
           new Date(attempt.startedAtMs),
+          canonicalEmail(profile.email) ?? null,
           ...(isNew ? [] : [keptVersion]),
         ]);
         if (rows.length === 1) return { accountId: account.id, userId, provider, isNew };
       } catch (error) {
-        if (!isTransientConflict(error) || round === ROUNDS) throw error;
-        await pauseBeforeRetry(round);
+        // Another user was faster with this address, or the database asked for another try.
+        const conflict = isTransientConflict(error);
+        const again = uniqueViolation(error) !== undefined || conflict;
+        if (!again || round === ROUNDS) throw error;
+        if (conflict) await pauseBeforeRetry(round);
       }
       // Nothing was stored. Either somebody was faster with this account, which the next look tells, or the person
       // signed out, was blocked, or unlinked something since they began.

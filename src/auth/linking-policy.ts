@@ -1,3 +1,4 @@
+import { canonicalEmail, domainOf } from '../config/email-address.js';
 import type { DescribedProfile } from '../oauth/provider.js';
 
 /** What is known when somebody proves to be a person at a provider. */
@@ -7,7 +8,7 @@ export interface Facts {
   readonly profile: DescribedProfile;
   /** The person here whose account this (provider, subject) is, if there is one. */
   readonly owner: { readonly isBlocked: boolean; readonly isSelf: boolean } | undefined;
-  /** Somebody here has this address, and it is verified. */
+  /** Another user has this email address, and it is verified. */
   readonly emailTaken: boolean;
   readonly signUp: 'open' | 'closed' | 'invited';
   /** An invitation for this address is open. */
@@ -44,17 +45,22 @@ export function decide(facts: Facts): Decision {
   if (holds('its address is not of an allowed domain', !isAllowed(profile, allowedEmailDomains))) {
     return refuse('email_domain_not_allowed');
   }
+  const isOfOther = () => holds('its address is verified and of somebody else', emailTaken && profile.emailVerified === true); // prettier-ignore
   if (intent === 'link') {
-    if (holds('the account is their own already', owner?.isSelf === true)) return end('reconnect');
-    if (holds('the account is of somebody else', owner !== undefined)) return refuse('account_owned_by_other');
-    because.push('the account is new');
-    return end('link');
+    const isOwn = holds('the account is their own already', owner?.isSelf === true);
+    if (!isOwn && holds('the account is of somebody else', owner !== undefined))
+      return refuse('account_owned_by_other');
+    if (!isOwn) because.push('the account is new');
+    // The user keeps the stored address.
+    isOfOther();
+    return end(isOwn ? 'reconnect' : 'link');
   }
-  if (holds('the account is known', owner !== undefined)) return end('sign_in');
+  if (holds('the account is known', owner !== undefined)) {
+    isOfOther();
+    return end('sign_in');
+  }
   because.push('the account is new');
-  if (holds('its address is verified and of somebody else', emailTaken && profile.emailVerified === true)) {
-    return refuse('email_in_use');
-  }
+  if (isOfOther()) return refuse('email_in_use');
   if (holds('new people may not sign up', signUp === 'closed')) return refuse('sign_up_closed');
   // Whoever brings an address that nobody vouches for may have it from the person who was invited.
   const isInvited = invited && profile.emailVerified === true;
@@ -64,5 +70,6 @@ export function decide(facts: Facts): Decision {
 
 function isAllowed({ email, emailVerified }: DescribedProfile, domains: readonly string[]): boolean {
   if (domains.length === 0) return true;
-  return emailVerified === true && domains.includes(email?.split('@')[1]?.toLowerCase() ?? '');
+  const canonical = canonicalEmail(email);
+  return emailVerified === true && canonical !== undefined && domains.includes(domainOf(canonical));
 }

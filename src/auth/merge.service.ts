@@ -169,7 +169,9 @@ const RANK = { user: 0, viewer: 1, admin: 2 } as const;
 function inherited(person: User, other: User): Partial<User> {
   return {
     role: RANK[other.role] > RANK[person.role] ? other.role : person.role,
-    ...(other.emailVerified && !person.emailVerified ? { email: other.email, emailVerified: true } : {}),
+    ...(other.emailVerified && !person.emailVerified
+      ? { email: other.email, emailCanonical: other.emailCanonical, emailVerified: true }
+      : {}),
   };
 }
 

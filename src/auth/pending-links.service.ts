@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, Raw, type Repository } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
+import { canonicalEmail } from '../config/email-address.js';
 import { insertEntries } from '../audit/audit-entries.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
@@ -41,14 +42,14 @@ type DeletedLink = Pick<PendingLink, 'id' | 'userId' | 'provider' | 'subject' | 
 /**
  * Keeps a proven account for the person who has its address. No row comes back when they are gone by now.
  *
- * Parameters: 1 to 9 as stored, 10 id, 11 token hash, 12 user.
+ * Parameters: 1 to 9 as stored, 10 id, 11 token hash, 12 user, 13 canonical email.
  */
 const KEEP_LINK = `
   WITH person AS (SELECT id FROM users WHERE id = $12 FOR KEY SHARE)
-  INSERT INTO pending_links (id, token_hash, kind, user_id, provider, subject, email, email_verified, name, picture_url,
-                             scopes, sealed_tokens, access_token_expires_at)
-  SELECT $10::uuid, $11::bytea, 'link', person.id, $1::text, $2::text, $3::text, $4::boolean, $5::text, $6::text,
-         $7::text[], $8::text, $9::timestamptz
+  INSERT INTO pending_links (id, token_hash, kind, user_id, provider, subject, email, email_canonical, email_verified,
+                             name, picture_url, scopes, sealed_tokens, access_token_expires_at)
+  SELECT $10::uuid, $11::bytea, 'link', person.id, $1::text, $2::text, $3::text, $13::text, $4::boolean, $5::text,
+         $6::text, $7::text[], $8::text, $9::timestamptz
   FROM person
   RETURNING id`;
 
@@ -82,21 +83,21 @@ const KEEP_MERGE = `
  */
 const CONFIRM_LINK = `
   WITH person AS (
-    SELECT id, lower(email) AS email, links_voided_at FROM users
+    SELECT id, email_canonical, links_voided_at FROM users
     WHERE id = $2 AND blocked_at IS NULL AND email_verified FOR UPDATE
   ),
   answered AS (
     DELETE FROM pending_links p USING person
     WHERE p.token_hash = $1 AND p.kind = 'link' AND p.user_id = person.id AND p.expires_at > now()
       AND p.created_at > COALESCE(person.links_voided_at, '-infinity')
-    RETURNING p.*, person.email AS persons_email
+    RETURNING p.*, person.email_canonical AS persons_email
   ),
   account AS (
-    INSERT INTO oauth_accounts (id, user_id, provider, subject, email, email_verified, name, picture_url, scopes,
-                                sealed_tokens, access_token_expires_at)
-    SELECT id, user_id, provider, subject, email, email_verified, name, picture_url, scopes, sealed_tokens,
-           access_token_expires_at
-    FROM answered WHERE email_verified AND lower(email) = persons_email
+    INSERT INTO oauth_accounts (id, user_id, provider, subject, email, email_canonical, email_verified, name,
+                                picture_url, scopes, sealed_tokens, access_token_expires_at)
+    SELECT id, user_id, provider, subject, email, email_canonical, email_verified, name, picture_url, scopes,
+           sealed_tokens, access_token_expires_at
+    FROM answered WHERE email_verified AND email_canonical = persons_email
     ON CONFLICT (provider, subject) DO NOTHING
     RETURNING id, user_id, provider
   ),
@@ -136,10 +137,11 @@ export class PendingLinks {
    */
   async keepLink(authorization: Authorization, userId: string): Promise<string | undefined> {
     const id = uuidV7();
-    const { tokens } = authorization;
+    const { profile, tokens } = authorization;
+    const canonical = canonicalEmail(profile.email) ?? null;
     const sealedTokens = this.vault.seal(placeOf({ id, userId }), tokens);
     const stored = storedValues(authorization, tokens, sealedTokens);
-    return this.#keep(KEEP_LINK, (token) => [...stored, id, token, userId]);
+    return this.#keep(KEEP_LINK, (token) => [...stored, id, token, userId, canonical]);
   }
 
   /**

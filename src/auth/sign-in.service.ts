@@ -5,6 +5,7 @@ import type { Client } from '../access/client.js';
 import { deviceOf } from '../access/device.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { canonicalEmail } from '../config/email-address.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
 import { CONFLICT_RETRIES, pauseBeforeRetry } from '../database/conflicts.js';
 import { isTransientConflict, uniqueViolation } from '../database/database.errors.js';
@@ -114,6 +115,7 @@ export class SignInService {
             deviceOf(client.userAgent) ?? null,
             decision.kind === 'register' ? this.config.signUp === 'invited' : keptVersion,
             authorization.authenticatedAt ?? null,
+            canonicalEmail(profile.email) ?? null,
           ],
         );
         if (row) {

@@ -8,17 +8,18 @@ import type { PreparedStatement } from '../database/prepared.js';
  * Parameters shared by all that write: 1 provider, 2 subject, 3 email, 4 email verified, 5 name, 6 picture, 7 scopes,
  * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 session id, 13 ip, 14 state hash, 15 reference,
  * 16 decision, 17 its reasons. Of a sign-in: 18 role admin, 19 session token hash, 20 user agent, 21 session seconds,
- * 22 token hash of the session replaced, 23 device, 24 version of the refresh token kept, 25 authenticated at. Of a
- * registration: 24 only with an invitation. Of a link: 18 when it was begun, 19 version of the refresh token kept.
+ * 22 token hash of the session replaced, 23 device, 24 version of the refresh token kept, 25 authenticated at, 26
+ * canonical email. Of a registration: 24 only with an invitation. Of a link: 18 when it was begun, 19 canonical email,
+ * 20 version of the refresh token kept.
  */
 export const READ_FACTS: PreparedStatement = {
   name: 'sign-in-facts',
   text: `
     SELECT a.id AS account_id, a.user_id, a.sealed_tokens, a.refresh_token_version,
            u.blocked_at IS NOT NULL AS user_blocked,
-           (SELECT id FROM users WHERE email_verified AND lower(email) = lower($3)) AS email_owner_id,
+           (SELECT id FROM users WHERE email_verified AND email_canonical = $3) AS email_owner_id,
            EXISTS (SELECT FROM invitations
-                   WHERE lower(email) = lower($3) AND used_at IS NULL AND withdrawn_at IS NULL) AS invited
+                   WHERE email_canonical = $3 AND used_at IS NULL AND withdrawn_at IS NULL) AS invited
     FROM (SELECT) AS once
     LEFT JOIN oauth_accounts a ON a.provider = $1 AND a.subject = $2
     LEFT JOIN users u ON u.id = a.user_id`,
@@ -31,9 +32,10 @@ export const READ_FACTS: PreparedStatement = {
  * @param kept the parameter with the version of the stored refresh token that is written back, null where the response
  *   brought a new one. No row is updated when a refresh has rotated that token since it was read: it is dead by now.
  */
-const refreshAccount = (kept: string) => `
+const refreshAccount = (kept: string, canonicalEmail: string) => `
     UPDATE oauth_accounts a
-    SET email = COALESCE($3, a.email), email_verified = CASE WHEN $3::text IS NULL THEN a.email_verified ELSE $4 END,
+    SET email = COALESCE($3, a.email), email_canonical = COALESCE(${canonicalEmail}, a.email_canonical),
+        email_verified = CASE WHEN $3::text IS NULL THEN a.email_verified ELSE $4 END,
         name = COALESCE($5, a.name), picture_url = COALESCE($6, a.picture_url), scopes = $7, sealed_tokens = $8,
         tokens_version = tokens_version + 1,
         refresh_token_version = refresh_token_version + CASE WHEN ${kept}::integer IS NULL THEN 1 ELSE 0 END,
@@ -62,6 +64,51 @@ const RECORD = (actions: string, more = '') => `
     reference: '$15',
     from: `account, (VALUES ${actions}) AS done (action, target)`,
   })}
+  )`;
+
+/**
+ * The address of the user follows the account that vouches for it, once there is an `account`. When that account brings
+ * another verified address, it becomes the user's; when it no longer vouches for the stored one and no other account
+ * does, the stored one is no longer verified. A user without a verified address, or with one that no account vouches
+ * for, gets the verified one of this account. An address that another user has verified is never taken: the user keeps
+ * the stored one. Two at once for one address: the unique index fails one statement, which is tried again.
+ */
+const followEmail = (canonicalEmail: string) => `
+  followed AS (
+    SELECT person.id, CASE WHEN $4 THEN $3 ELSE person.email END AS email,
+           CASE WHEN $4 THEN ${canonicalEmail} ELSE person.email_canonical END AS email_canonical,
+           $4::boolean AS email_verified
+    FROM person JOIN account ON account.user_id = person.id
+    CROSS JOIN LATERAL (
+      SELECT COALESCE(bool_or(a.id = account.id), false) AS by_this, COALESCE(bool_or(a.id <> account.id), false) AS by_another
+      FROM oauth_accounts a
+      WHERE a.user_id = person.id AND a.email_verified AND a.email_canonical = person.email_canonical
+    ) AS vouched
+    WHERE $3 IS NOT NULL AND CASE
+      WHEN NOT $4 THEN person.email_verified AND by_this AND NOT by_another
+      WHEN person.email_verified AND person.email_canonical = ${canonicalEmail} THEN false
+      ELSE (NOT person.email_verified OR by_this OR NOT by_another)
+        AND NOT EXISTS (SELECT FROM users other WHERE other.id <> person.id AND other.email_verified
+                          AND other.email_canonical = ${canonicalEmail}) END
+  ),
+  followed_audit AS (${insertEntries({
+    actor: 'id',
+    user: 'id',
+    action: `'user.email-changed'`,
+    target: `'user:' || id`,
+    data: `jsonb_build_object('provider', $1::text, 'email', email)`,
+    ip: '$13',
+    reference: '$15',
+    from: 'followed',
+  })}
+  )`;
+
+/** Where the statement changes nothing else of the user. */
+const STORE_FOLLOWED = `
+  stored AS (
+    UPDATE users
+    SET email = followed.email, email_canonical = followed.email_canonical, email_verified = followed.email_verified
+    FROM followed WHERE users.id = followed.id
   )`;
 
 /** The session that a sign-in begins, in place of the one this browser had. */
@@ -94,13 +141,18 @@ export const SIGN_IN: PreparedStatement = {
   name: 'sign-in',
   text: `
   WITH person AS (
-    SELECT id FROM users WHERE id = $11 AND blocked_at IS NULL FOR NO KEY UPDATE
+    SELECT id, email, email_canonical, email_verified FROM users WHERE id = $11 AND blocked_at IS NULL FOR NO KEY UPDATE
   ),
-  account AS (${refreshAccount('$24')}
+  account AS (${refreshAccount('$24', '$26')}
   ),
+${followEmail('$26')},
   seen AS (
-    UPDATE users SET last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END
-    FROM account WHERE users.id = account.user_id
+    UPDATE users
+    SET last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END,
+        email = COALESCE(followed.email, users.email),
+        email_canonical = COALESCE(followed.email_canonical, users.email_canonical),
+        email_verified = COALESCE(followed.email_verified, users.email_verified)
+    FROM account LEFT JOIN followed ON true WHERE users.id = account.user_id
   ),${BEGIN_SESSION},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN}`,
 };
 
@@ -117,12 +169,13 @@ export const REGISTER: PreparedStatement = {
   text: `
   WITH invitation AS (
     SELECT id FROM invitations
-    WHERE lower(email) = lower($3) AND $4::boolean AND used_at IS NULL AND withdrawn_at IS NULL FOR UPDATE
+    WHERE email_canonical = $26 AND $4::boolean AND used_at IS NULL AND withdrawn_at IS NULL FOR UPDATE
   ),
   account AS (
-    INSERT INTO oauth_accounts (id, user_id, provider, subject, email, email_verified, name, picture_url, scopes,
-                                sealed_tokens, access_token_expires_at)
-    SELECT $10::uuid, $11::uuid, $1, $2, $3::text, $4::boolean, $5::text, $6::text, $7::text[], $8::text, $9::timestamptz
+    INSERT INTO oauth_accounts (id, user_id, provider, subject, email, email_canonical, email_verified, name,
+                                picture_url, scopes, sealed_tokens, access_token_expires_at)
+    SELECT $10::uuid, $11::uuid, $1, $2, $3::text, $26::text, $4::boolean, $5::text, $6::text, $7::text[], $8::text,
+           $9::timestamptz
     FROM (SELECT count(*) AS number FROM invitation) AS open
     WHERE number > 0 OR NOT $24::boolean
     ON CONFLICT (provider, subject) DO NOTHING
@@ -144,8 +197,8 @@ export const REGISTER: PreparedStatement = {
   })}
   ),
   person AS (
-    INSERT INTO users (id, name, email, email_verified, picture_url, role, last_signed_in_at)
-    SELECT user_id, $5, $3, $4, $6, CASE WHEN $18 THEN 'admin' ELSE 'user' END, now() FROM account
+    INSERT INTO users (id, name, email, email_canonical, email_verified, picture_url, role, last_signed_in_at)
+    SELECT user_id, $5, $3, $26, $4, $6, CASE WHEN $18 THEN 'admin' ELSE 'user' END, now() FROM account
   ),${BEGIN_SESSION},${RECORD(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN}`,
 };
 
@@ -155,7 +208,8 @@ export const REGISTER: PreparedStatement = {
  */
 const LINKING_PERSON = `
   person AS (
-    SELECT u.id FROM users u JOIN sessions s ON s.user_id = u.id AND s.id = $12 AND s.expires_at > now()
+    SELECT u.id, u.email, u.email_canonical, u.email_verified
+    FROM users u JOIN sessions s ON s.user_id = u.id AND s.id = $12 AND s.expires_at > now()
     WHERE u.id = $11 AND u.blocked_at IS NULL AND (u.links_voided_at IS NULL OR u.links_voided_at < $18::timestamptz)
     FOR UPDATE OF u
   )`;
@@ -166,13 +220,14 @@ export const LINK: PreparedStatement = {
   text: `
   WITH ${LINKING_PERSON},
   account AS (
-    INSERT INTO oauth_accounts (id, user_id, provider, subject, email, email_verified, name, picture_url, scopes,
-                                sealed_tokens, access_token_expires_at)
-    SELECT $10::uuid, id, $1, $2, $3::text, $4::boolean, $5::text, $6::text, $7::text[], $8::text, $9::timestamptz
+    INSERT INTO oauth_accounts (id, user_id, provider, subject, email, email_canonical, email_verified, name,
+                                picture_url, scopes, sealed_tokens, access_token_expires_at)
+    SELECT $10::uuid, id, $1, $2, $3::text, $19::text, $4::boolean, $5::text, $6::text, $7::text[], $8::text,
+           $9::timestamptz
     FROM person
     ON CONFLICT (provider, subject) DO NOTHING
     RETURNING id, user_id
-  ),${RECORD(`('account.linked', 'account')`)}
+  ),${followEmail('$19')},${STORE_FOLLOWED},${RECORD(`('account.linked', 'account')`)}
   SELECT user_id FROM account`,
 };
 
@@ -181,7 +236,7 @@ export const RECONNECT: PreparedStatement = {
   name: 'reconnect',
   text: `
   WITH ${LINKING_PERSON},
-  account AS (${refreshAccount('$19')}
-  ),${RECORD(`('account.reconnected', 'account')`)}
+  account AS (${refreshAccount('$20', '$19')}
+  ),${followEmail('$19')},${STORE_FOLLOWED},${RECORD(`('account.reconnected', 'account')`)}
   SELECT user_id FROM account`,
 };

@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { canonicalEmail } from '../config/email-address.js';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
 import { counted, inFull } from '../text/numbers.js';
@@ -135,9 +136,10 @@ async function copyAttempts(client: Client, attempts: number): Promise<void> {
   }
 }
 
-const USERS = 'users (id, name, email, email_verified, role, blocked_at, created_at, last_signed_in_at)';
+const USERS =
+  'users (id, name, email, email_canonical, email_verified, role, blocked_at, created_at, last_signed_in_at)';
 const ACCOUNTS =
-  'oauth_accounts (id, user_id, provider, subject, email, email_verified, name, scopes, health, health_reason, linked_at, last_used_at)';
+  'oauth_accounts (id, user_id, provider, subject, email, email_canonical, email_verified, name, scopes, health, health_reason, linked_at, last_used_at)';
 const ATTEMPTS =
   'sign_in_attempts (state_hash, provider, intent, started_at, returned_at, finished_at, outcome, step, code, reference)';
 
@@ -147,6 +149,7 @@ const userRow = (person: SeededPerson): Value[] => [
   person.id,
   person.name,
   person.email,
+  canonicalEmail(person.email ?? undefined) ?? null,
   person.emailVerified,
   person.role,
   person.blockedAt,
@@ -160,6 +163,7 @@ const accountRow = (person: SeededPerson, account: SeededAccount): Value[] => [
   account.provider,
   account.subject,
   account.email,
+  canonicalEmail(account.email ?? undefined) ?? null,
   account.emailVerified,
   account.name,
   '{openid,email,profile}',

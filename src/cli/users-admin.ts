@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Client } from 'pg';
 import { insertEntries } from '../audit/audit-entries.js';
+import { canonicalEmail } from '../config/email-address.js';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
 import { counted } from '../text/numbers.js';
@@ -15,9 +16,9 @@ const ABOUT_PERSON =
 /** By an id, or by an address that somebody vouches for: anybody can say to have one. */
 const FIND = `
   SELECT id, role, blocked_at IS NOT NULL AS "isBlocked" FROM users
-  WHERE id = $1 OR (email_verified AND lower(email) = lower($2))`;
+  WHERE id = $1 OR (email_verified AND email_canonical = $2)`;
 const CLAIMING = `
-  SELECT id FROM users WHERE lower(email) = lower($1) AND NOT email_verified ORDER BY created_at, id LIMIT 20`;
+  SELECT id FROM users WHERE email_canonical = $1 AND NOT email_verified ORDER BY created_at, id LIMIT 20`;
 const SET_ROLE = 'UPDATE users SET role = $2 WHERE id = $1';
 const AUDIT = insertEntries({
   actor: 'NULL',
@@ -29,6 +30,7 @@ const AUDIT = insertEntries({
 
 interface Named {
   readonly id: string | null;
+  /** In canonical form. */
   readonly email: string | null;
 }
 
@@ -80,7 +82,8 @@ export function addUsersRevokeAdmin(program: Command): void {
 /** @throws InvalidArgumentError which ends the command as wrong usage */
 function named(text: string): Named {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return { id: text, email: null };
-  if (/^[^\s@]+@[^\s@]+$/.test(text)) return { id: null, email: text };
+  const email = canonicalEmail(text);
+  if (email !== undefined) return { id: null, email };
   throw new InvalidArgumentError('It is neither an email address nor a user id.');
 }
 

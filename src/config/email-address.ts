@@ -12,7 +12,8 @@ const LONGEST_ADDRESS = 254; // RFC 5321 §4.5.3.1.3
  *
  * @returns undefined for a text that is not the email address of a public domain
  */
-export function canonicalEmail(text: string): string | undefined {
+export function canonicalEmail(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
   const [, local = '', domainText = ''] = ADDRESS.exec(text) ?? [];
   const domain = canonicalDomain(domainText);
   if (text.length > LONGEST_ADDRESS || domain?.includes('.') !== true) return undefined;

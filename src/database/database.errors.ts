@@ -58,9 +58,12 @@ export function isSchemaMissing(error: unknown): boolean {
   return /^(42P01|42703)$/.test(codeOf(error));
 }
 
-/** Whether the same statement may succeed when it is tried again: serialization failure or deadlock. */
+/**
+ * Whether the same statement may succeed when it is tried again: serialization failure, deadlock, or another user who
+ * verified the same email address at this moment and is found by the next try.
+ */
 export function isTransientConflict(error: unknown): boolean {
-  return /^(40001|40P01)$/.test(codeOf(error));
+  return /^(40001|40P01)$/.test(codeOf(error)) || uniqueViolation(error) === 'users_verified_email_canonical_key';
 }
 
 function codeOf(error: unknown): string {

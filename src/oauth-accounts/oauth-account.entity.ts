@@ -29,6 +29,10 @@ export class OAuthAccount {
   @Column({ type: 'text', nullable: true })
   email: string | null;
 
+  /** The form that is compared, as of a user's. */
+  @Column({ name: 'email_canonical', type: 'text', nullable: true })
+  emailCanonical: string | null;
+
   @Column({ name: 'email_verified', type: 'boolean' })
   emailVerified: boolean;
 

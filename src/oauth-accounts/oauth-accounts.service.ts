@@ -24,6 +24,45 @@ const UNLINK = `
     from: 'gone',
   })}`;
 
+/**
+ * When no other account of the user vouches for the address of the one that is unlinked, the user's address becomes
+ * that of the account used last which vouches for one, unless it is another user's; and without such an account it is no
+ * longer verified.
+ *
+ * Parameters: 1 user, 2 actor, 3 ip, 4 reference, 5 the canonical email of the unlinked account.
+ */
+const FOLLOW_REMAINING = `
+  WITH person AS (
+    SELECT id FROM users u
+    WHERE id = $1 AND email_verified AND email_canonical = $5
+      AND NOT EXISTS (SELECT FROM oauth_accounts a
+                      WHERE a.user_id = u.id AND a.email_verified AND a.email_canonical = u.email_canonical)
+  ),
+  next AS (
+    SELECT a.email, a.email_canonical, a.provider FROM oauth_accounts a JOIN person ON person.id = a.user_id
+    WHERE a.email_verified AND a.email_canonical IS NOT NULL
+      AND NOT EXISTS (SELECT FROM users other WHERE other.id <> person.id AND other.email_verified
+                        AND other.email_canonical = a.email_canonical)
+    ORDER BY a.last_used_at DESC LIMIT 1
+  ),
+  followed AS (
+    UPDATE users u
+    SET email = COALESCE(next.email, u.email), email_canonical = COALESCE(next.email_canonical, u.email_canonical),
+        email_verified = next.email IS NOT NULL
+    FROM person LEFT JOIN next ON true WHERE u.id = person.id
+    RETURNING u.id, u.email, next.provider
+  )
+  ${insertEntries({
+    actor: '$2',
+    user: 'id',
+    action: `'user.email-changed'`,
+    target: `'user:' || id`,
+    data: `jsonb_strip_nulls(jsonb_build_object('provider', provider, 'email', email))`,
+    ip: '$3',
+    reference: '$4',
+    from: 'followed',
+  })}`;
+
 /** A link that was begun, or proven, before something was unlinked may not be finished after it. */
 const VOID_LINKS = 'UPDATE users SET links_voided_at = clock_timestamp() WHERE id = $1';
 
@@ -73,6 +112,9 @@ export class OAuthAccountsService {
         if (accounts.length === 1)
           throw actor.id === userId ? OAuthAccountError.last() : OAuthAccountError.lastOfSomebody();
         await manager.query(UNLINK, [accountId, actor.id, ip, reference]);
+        if (account.emailVerified) {
+          await manager.query(FOLLOW_REMAINING, [userId, actor.id, ip, reference, account.emailCanonical]);
+        }
         await this.revocations.requestWith(manager, [account], 'account_unlinked');
         await manager.query(VOID_LINKS, [userId]);
         return account;

@@ -1,9 +1,9 @@
+import { canonicalEmail } from '../config/email-address.js';
 import { OAuthError } from './oauth.errors.js';
 import type { DescribedProfile, ProviderProfile } from './provider.js';
 
 const SUBJECT_LIMIT = 255; // OpenID Connect Core §2
 const NAME_LIMIT = 255;
-const EMAIL_LIMIT = 254; // RFC 5321 §4.5.3.1.3
 const URL_LIMIT = 2048;
 
 /**
@@ -15,7 +15,7 @@ export function cleanProfile(profile: DescribedProfile): ProviderProfile {
   const subject: unknown = profile.subject;
   if (
     typeof subject !== 'string' ||
-    subject.length === 0 ||
+    subject.trim() === '' ||
     subject.length > SUBJECT_LIMIT ||
     wellFormed(subject) !== subject
   ) {
@@ -31,10 +31,9 @@ export function cleanProfile(profile: DescribedProfile): ProviderProfile {
   };
 }
 
-/** One `@`, no spaces or control characters, a dot inside the domain; anything stranger counts as no address. */
+/** What has no canonical form, and so could not be compared, counts as no address. */
 function usableEmail(email: unknown): string | undefined {
-  if (typeof email !== 'string' || email.length > EMAIL_LIMIT || wellFormed(email) !== email) return undefined;
-  return /^[^\s@\uff20\p{C}]+@[^\s@.\p{C}]+(\.[^\s@.\p{C}]+)+$/u.test(email) ? email : undefined;
+  return typeof email === 'string' && canonicalEmail(email) !== undefined ? email : undefined;
 }
 
 function usableName(name: unknown): string | undefined {

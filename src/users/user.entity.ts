@@ -10,9 +10,13 @@ export class User {
   @Column({ type: 'text', nullable: true })
   name: string | null;
 
-  /** Unique among verified ones, in any spelling of upper and lower case. */
+  /** As the provider writes it. */
   @Column({ type: 'text', nullable: true })
   email: string | null;
+
+  /** The form that is compared (config/email-address); unique among verified ones. */
+  @Column({ name: 'email_canonical', type: 'text', nullable: true })
+  emailCanonical: string | null;
 
   @Column({ name: 'email_verified', type: 'boolean' })
   emailVerified: boolean;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { migrate } from '../../src/database/migrate.js';
 
 /** A migrated database of one test file. */
 export interface TestDatabase {
@@ -22,12 +23,16 @@ export interface TestDatabase {
 /** What the application does in this database right now. */
 const OURS = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gatehouse'`;
 
-export async function createDatabase(): Promise<TestDatabase> {
+/** @param locale an ICU locale whose rules for letters the database has */
+export async function createDatabase(locale?: string): Promise<TestDatabase> {
   const server = process.env.TEST_SERVER_URL ?? '';
   const name = `gatehouse_${randomBytes(6).toString('hex')}`;
-  await withClient(server, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${process.env.TEST_TEMPLATE}`));
+  const from =
+    locale === undefined ? process.env.TEST_TEMPLATE : `template0 LOCALE_PROVIDER icu ICU_LOCALE '${locale}'`;
+  await withClient(server, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${from}`));
   const address = new URL(server);
   address.pathname = `/${name}`;
+  if (locale !== undefined) await migrate(address.href);
   const client = new pg.Client(address.href);
   client.on('error', () => undefined);
   await client.connect();

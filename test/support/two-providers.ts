@@ -66,8 +66,8 @@ export class TwoProviders {
     for (const name of ANNOUNCED) emitter.on(name, (payload: unknown) => void this.events.push({ name, payload }));
   }
 
-  static async start(environment: Environment = {}): Promise<TwoProviders> {
-    const database = await createDatabase();
+  static async start(environment: Environment = {}, locale?: string): Promise<TwoProviders> {
+    const database = await createDatabase(locale);
     const providers = { google: await startProvider(), acme: await startProvider() };
     const settings = settingsOf(providers.google, providers.acme);
     return new TwoProviders(await startApp(database.url, { ...settings, ...environment }), database, providers);
