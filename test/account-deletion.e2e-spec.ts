@@ -88,7 +88,7 @@ describe('a deletion', () => {
     const merging = house.app.nest.get(MergeService, { strict: false });
     for (const [one, other] of [[grace, zoe] as const, [ada, grace] as const]) {
       await house.link(one.browser, other.proof);
-      await merging.merge(one.browser.pendingLinkToken!, one.id, CLIENT);
+      one.browser.sessionToken = await merging.merge(one.browser.pendingLinkToken!, await house.actor(one));
     }
     const traced = 'audit_entries WHERE actor_id = ANY($1::uuid[]) AND ip IS NOT NULL';
     const all = [[ada.id, grace.id, zoe.id]];
@@ -102,7 +102,7 @@ describe('a deletion', () => {
     const grace = await house.come(house.somebodyAt('acme'));
     const ada = await house.come(house.somebodyAt('google'));
     await house.link(ada.browser, grace.proof);
-    await house.app.nest.get(MergeService, { strict: false }).merge(ada.browser.pendingLinkToken!, ada.id, CLIENT); // prettier-ignore
+    await house.app.nest.get(MergeService, { strict: false }).merge(ada.browser.pendingLinkToken!, await house.actor(ada)); // prettier-ignore
     await chain.chainWaiting();
     await house.come(ada.proof);
     await leave(ada);

@@ -51,7 +51,7 @@ async function trailOf(id: string): Promise<Record<string, unknown>[]> {
 /** The same browser at the other process. */
 function atOther({ browser }: Person): Browser {
   const copy = new Browser(other.url);
-  for (const [name, value] of browser.cookies) copy.cookies.set(name, value);
+  copy.sessionToken = browser.sessionToken;
   return copy;
 }
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Express } from 'express';
 import { ADA, PEOPLE } from '../src/stand-in/people.js';
 import { apiJudge, type ApiJudge } from './support/api-document.js';
 import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { adminRoutes, type Route } from './support/routes.js';
 
 const [, GRACE, OTHER] = PEOPLE;
 const NO_ID = '0190a0b0-0000-7000-8000-000000000000';
@@ -19,11 +19,9 @@ let database: TestDatabase;
 let app: TestApp;
 let other: TestApp;
 let judge: ApiJudge;
-let routes: Route[];
+let routes: Addressed[];
 
-interface Route {
-  readonly method: string;
-  readonly path: string;
+interface Addressed extends Route {
   readonly address: string;
 }
 
@@ -32,7 +30,7 @@ beforeAll(async () => {
   app = await startApp(database.url);
   other = await startApp(database.url);
   judge = await apiJudge(app);
-  routes = adminRoutes();
+  routes = adminRoutes(app).map((route) => ({ ...route, address: route.path.replaceAll(/:\w+/g, NO_ID) }));
 });
 
 afterAll(async () => {
@@ -42,20 +40,6 @@ afterAll(async () => {
   expect([...app.log, ...other.log].filter((line) => line.includes('"code":"internal"'))).toEqual([]);
 });
 
-/** Every route of the desk, read off the router: one that is added is asked here without another word. */
-function adminRoutes(): Route[] {
-  const { router } = app.nest.getHttpAdapter().getInstance() as Express;
-  const layers = router.stack as unknown as { route?: { path: string; stack: { method: string }[] } }[];
-  const all = layers.flatMap(({ route }) =>
-    (route?.stack ?? []).map(({ method }) => ({ method: method.toUpperCase(), path: route?.path ?? '' })),
-  );
-  const unique = new Map(all.map((route) => [`${route.method} ${route.path}`, route]));
-  return [...unique.values()]
-    .filter(({ method, path }) => /^(\/api)?\/admin(\/|$)/.test(path) && !['_ALL', 'ACL', 'HEAD'].includes(method))
-    .filter(({ method }) => ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'].includes(method))
-    .map((route) => ({ ...route, address: route.path.replaceAll(/:\w+/g, NO_ID) }));
-}
-
 async function signIn({ claims }: (typeof PEOPLE)[number], role: 'user' | 'viewer' | 'admin'): Promise<Browser> {
   const browser = new Browser(app.url);
   await browser.get(await browser.consent(await browser.begin(), { subject: claims.sub }));
@@ -64,7 +48,7 @@ async function signIn({ claims }: (typeof PEOPLE)[number], role: 'user' | 'viewe
   return browser;
 }
 
-async function ask(browser: Browser, { method, path, address }: Route): Promise<string> {
+async function ask(browser: Browser, { method, path, address }: Addressed): Promise<string> {
   const body = BODIES[`${method} ${path}`] ?? {};
   const init = path.startsWith('/api')
     ? method === 'GET'

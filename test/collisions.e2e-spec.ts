@@ -55,9 +55,9 @@ async function collide(): Promise<Collision> {
 }
 
 /** The yes finds nothing, and leaves everything as it was. */
-async function refused(token: string, userId: string): Promise<void> {
+async function refused(token: string, person: Person, code = 'email_in_use'): Promise<void> {
   const before = await house.everything();
-  await expect(pendingLinks.confirmLink(token, userId, CLIENT)).rejects.toMatchObject({ code: 'email_in_use' });
+  await expect(pendingLinks.confirmLink(token, await house.actor(person))).rejects.toMatchObject({ code });
   expect(await house.everything()).toEqual(before);
   expect(await house.announced('account.linked')).toEqual([]);
 }
@@ -109,8 +109,10 @@ describe('somebody who comes with an address of somebody here', () => {
     const { owner, proof, browser, token } = await collide();
     await house.come(owner.proof, browser);
     house.events.length = 0;
-    const linked = await pendingLinks.confirmLink(token, owner.id, CLIENT);
-    expect(await house.accountOf(proof)).toMatchObject({ id: linked.accountId, user_id: owner.id });
+    await pendingLinks.confirmLink(token, await house.actor({ ...owner, browser }));
+    const account = (await house.accountOf(proof))!;
+    expect(account.user_id).toBe(owner.id);
+    const linked = { accountId: account.id, userId: owner.id, provider: 'acme' };
     expect(await house.announced('account.linked')).toEqual([linked]);
     expect(await house.count(`audit_entries WHERE action = 'account.linked' AND target = $1`, [`account:${linked.accountId}`])).toBe(1); // prettier-ignore
     expect(await house.count('pending_links WHERE user_id = $1', [owner.id])).toBe(0);
@@ -123,48 +125,48 @@ describe('somebody who comes with an address of somebody here', () => {
 describe('what waits for a yes is worth nothing', () => {
   it('in another browser: nothing but the token opens it', async () => {
     const { owner } = await collide();
-    await refused(randomUUID(), owner.id);
-    await refused('', owner.id);
+    await refused(randomUUID(), owner);
+    await refused('', owner);
   });
 
   it('to another person', async () => {
     const { token, owner, proof } = await collide();
     const mallory = await house.come(house.somebodyAt('google'));
     house.events.length = 0;
-    await refused(token, mallory.id);
+    await refused(token, mallory);
     expect(await house.accountOf(proof)).toBeUndefined();
     // Nor does their try take it from who may say yes.
-    await pendingLinks.confirmLink(token, owner.id, CLIENT);
+    owner.browser.sessionToken = await pendingLinks.confirmLink(token, await house.actor(owner));
   });
 
   it('after ten minutes', async () => {
     const { token, owner } = await collide();
     await sql(`UPDATE pending_links SET expires_at = now() WHERE user_id = $1`, [owner.id]);
     expect(await pendingLinks.find(token, 'link', owner.id)).toBeNull();
-    await refused(token, owner.id);
+    await refused(token, owner);
   });
 
   it('twice', async () => {
     const { token, owner } = await collide();
-    await pendingLinks.confirmLink(token, owner.id, CLIENT);
+    owner.browser.sessionToken = await pendingLinks.confirmLink(token, await house.actor(owner));
     await house.announced('account.linked');
     house.events.length = 0;
-    await refused(token, owner.id);
+    await refused(token, owner);
   });
 
   it('after the address of its owner has changed', async () => {
     const { token, owner, email } = await collide();
     await sql('UPDATE users SET email = $2 WHERE id = $1', [owner.id, house.address()]);
-    await refused(token, owner.id);
+    await refused(token, owner);
     // Neither does it wait for the address to come back.
     await sql('UPDATE users SET email = $2 WHERE id = $1', [owner.id, email]);
-    await refused(token, owner.id);
+    await refused(token, owner);
   });
 
   it('after the address of its owner is not verified any more', async () => {
     const { token, owner } = await collide();
     await sql('UPDATE users SET email_verified = false WHERE id = $1', [owner.id]);
-    await refused(token, owner.id);
+    await refused(token, owner);
   });
 
   it('after the account became somebody’s', async () => {
@@ -172,14 +174,14 @@ describe('what waits for a yes is worth nothing', () => {
     const grace = await house.come(house.somebodyAt('google'));
     expect((await house.link(grace.browser, proof)).status).toBe(303);
     house.events.length = 0;
-    await refused(token, owner.id);
+    await refused(token, owner);
     expect(await house.accountOf(proof)).toMatchObject({ user_id: grace.id });
   });
 
   it('after its owner was blocked', async () => {
     const { token, owner } = await collide();
     await sql('UPDATE users SET blocked_at = now() WHERE id = $1', [owner.id]);
-    await refused(token, owner.id);
+    await refused(token, owner);
   });
 
   it('after its owner unlinked something', async () => {
@@ -189,14 +191,14 @@ describe('what waits for a yes is worth nothing', () => {
     expect(await house.unlink(owner, other)).toBe(204);
     await house.announced('account.linked');
     house.events.length = 0;
-    await refused(token, owner.id);
+    await refused(token, owner);
   });
 
   it('after its owner was deleted: it is gone with them, and the address is free', async () => {
     const { token, owner, proof } = await collide();
     await house.app.nest.get(AccountDeletion, { strict: false }).delete(owner.id, CLIENT);
     expect(await house.count('pending_links WHERE user_id = $1', [owner.id])).toBe(0);
-    await refused(token, owner.id);
+    await refused(token, owner, 'not_signed_in');
     expect((await house.come(proof)).id).not.toBe(owner.id);
   });
 
@@ -254,7 +256,7 @@ describe('what nobody has answered', () => {
     const { token, owner } = await collide();
     await sql('UPDATE users SET email = $2 WHERE id = $1', [owner.id, house.address()]);
     const before = revoked();
-    await refused(token, owner.id);
+    await refused(token, owner);
     await allRevoked();
     expect(revoked()).toBe(before + 1);
   });
@@ -333,8 +335,8 @@ describe('an account that was prepared for a victim', () => {
     await sql('UPDATE users SET email = $2 WHERE id = $1', [owner.id, house.address()]);
     const victim = await house.come(house.somebodyAt('google', { email }));
     house.events.length = 0;
-    await refused(token, victim.id);
-    await refused(token, owner.id);
+    await refused(token, victim);
+    await refused(token, owner);
     expect(await house.accountOf(proof)).toBeUndefined();
   });
 

@@ -1,11 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import type { Client } from '../src/access/client.js';
 import { MergeService } from '../src/auth/merge.service.js';
 import { ProviderClient } from '../src/oauth-accounts/provider-client.js';
 import { codeOf, type Person, type Proof, TwoProviders } from './support/two-providers.js';
-
-const CLIENT: Client = { ip: '192.0.2.1', userAgent: null, reference: 'TEST-TEST-TEST' };
 
 let house: TwoProviders;
 let merging: MergeService;
@@ -45,11 +42,16 @@ async function two(adas = {}, graces = {}): Promise<{ ada: Person; grace: Person
   return { ada, grace, token };
 }
 
+/** The yes; the session of the browser goes on with another token. */
+async function merge(token: string, person: Person): Promise<void> {
+  person.browser.sessionToken = await merging.merge(token, await house.actor(person));
+}
+
 /** Nothing comes of the yes, and nothing can be looked at. */
-async function refused(token: string, { id }: Person, code = 'account_owned_by_other'): Promise<void> {
+async function refused(token: string, person: Person, code = 'account_owned_by_other'): Promise<void> {
   const before = await house.everything();
-  await expect(merging.merge(token, id, CLIENT)).rejects.toMatchObject({ code });
-  await expect(merging.preview(token, id)).rejects.toMatchObject({ code: 'account_owned_by_other' });
+  await expect(merging.merge(token, await house.actor(person))).rejects.toMatchObject({ code });
+  await expect(merging.preview(token, person.id)).rejects.toMatchObject({ code: 'account_owned_by_other' });
   expect(await house.everything()).toEqual(before);
   expect(await house.announced('user.merged')).toEqual([]);
 }
@@ -75,7 +77,7 @@ describe('a merge', () => {
     const more = [house.somebodyAt('acme'), house.somebodyAt('google')];
     for (const proof of more) expect((await house.link(grace.browser, proof)).status).toBe(303);
     const me = await ada.browser.me();
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     const all = [ada.proof, grace.proof, ...more];
     expect(await house.subjectsOf(ada.id)).toEqual(all.map(({ as }) => as).sort());
     expect(await house.count('users WHERE id = $1', [grace.id])).toBe(0);
@@ -90,9 +92,9 @@ describe('a merge', () => {
     const sessions = [grace, again].map(async ({ browser }) => (await browser.me()).session.id as string);
     const ended = await Promise.all(sessions);
     house.events.length = 0;
-    const merged = await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     const { id } = (await house.accountOf(grace.proof))!;
-    expect(merged).toEqual({ userId: ada.id, mergedUserId: grace.id, accountIds: [id] });
+    const merged = { userId: ada.id, mergedUserId: grace.id, accountIds: [id] };
     expect(await house.announced('user.merged')).toEqual([merged]);
     const told = (await house.announced('session.ended')) as { sessionId: string; userId: string }[];
     expect(told.map(({ sessionId }) => sessionId).sort()).toEqual(ended.sort());
@@ -104,7 +106,7 @@ describe('a merge', () => {
 
   it('keeps every grant: the tokens open for the new owner and nobody is revoked', async () => {
     const { ada, grace, token } = await two();
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     expect((await client.for(ada, 'acme').userinfo()).claims).toMatchObject({ sub: grace.proof.as });
     expect((await client.for(ada, 'google').userinfo()).claims).toMatchObject({ sub: ada.proof.as });
     await expect(client.for(grace, 'acme').userinfo()).rejects.toMatchObject({ reason: 'not_linked' });
@@ -121,25 +123,25 @@ describe('a merge', () => {
     const { ada, grace, token } = await two();
     await sql('UPDATE users SET role = $2 WHERE id = $1', [ada.id, adas]);
     await sql('UPDATE users SET role = $2 WHERE id = $1', [grace.id, graces]);
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     expect(await ada.browser.me()).toMatchObject({ role });
   });
 
   it('leaves a verified address, and takes the other’s where there is none', async () => {
     const both = await two();
     const kept = await both.ada.browser.me();
-    await merging.merge(both.token, both.ada.id, CLIENT);
+    await merge(both.token, both.ada);
     expect(await both.ada.browser.me()).toMatchObject({ email: kept.email, emailVerified: true });
 
     const email = house.address();
     const { ada, token } = await two({ email_verified: false }, { email });
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     expect(await ada.browser.me()).toMatchObject({ email, emailVerified: true });
   });
 
   it('takes no address that nobody vouched for', async () => {
     const { ada, token } = await two({ email: undefined, email_verified: undefined }, { email_verified: false });
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     expect(await ada.browser.me()).toMatchObject({ email: null, emailVerified: false });
   });
 
@@ -147,10 +149,10 @@ describe('a merge', () => {
     const { ada, grace, token } = await two();
     const callback = house.prove(house.somebodyAt('google'), await house.beginLink(grace.browser, 'google'));
     const theirs = await prove(grace, ada.proof);
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     expect((await grace.browser.get(callback, { accept: 'application/json' })).status).toBe(401);
     house.events.length = 0;
-    await refused(theirs, grace);
+    await refused(theirs, grace, 'not_signed_in');
     await refused(theirs, ada);
   });
 });
@@ -162,7 +164,7 @@ describe('a proof of being both is worth nothing', () => {
     await refused(token, mallory);
     await refused(token, grace);
     await refused(randomUUID(), ada);
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
   });
 
   it('after ten minutes', async () => {
@@ -173,7 +175,7 @@ describe('a proof of being both is worth nothing', () => {
 
   it('twice', async () => {
     const { ada, token } = await two();
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     await house.announced('user.merged');
     house.events.length = 0;
     await refused(token, ada);
@@ -210,7 +212,9 @@ describe('a proof of being both is worth nothing', () => {
   it('when whoever gave it is blocked', async () => {
     const { ada, token } = await two();
     await sql('UPDATE users SET blocked_at = now() WHERE id = $1', [ada.id]);
-    await expect(merging.merge(token, ada.id, CLIENT)).rejects.toMatchObject({ code: 'account_owned_by_other' });
+    await expect(merging.merge(token, await house.actor(ada))).rejects.toMatchObject({
+      code: 'account_owned_by_other',
+    });
   });
 });
 
@@ -226,12 +230,12 @@ describe('a merge that fails in the middle', () => {
     await sql(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'planned'; END $$`);
     await sql(`CREATE TRIGGER fail BEFORE ${moment} FOR EACH ROW EXECUTE FUNCTION fail()`);
     const before = await house.everything();
-    await expect(merging.merge(token, ada.id, CLIENT)).rejects.toThrow('planned');
+    await expect(merging.merge(token, await house.actor(ada))).rejects.toThrow('planned');
     await sql('DROP FUNCTION fail() CASCADE');
     expect(await house.everything()).toEqual(before);
     expect(await house.announced('user.merged')).toEqual([]);
     expect((await client.for(grace, 'acme').userinfo()).claims).toMatchObject({ sub: grace.proof.as });
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     expect((await client.for(ada, 'acme').userinfo()).claims).toMatchObject({ sub: grace.proof.as });
   });
 });
@@ -246,7 +250,7 @@ describe('a refresh on its way while its owner is merged', () => {
     const before = acme.count('token');
     const call = client.for(grace, 'acme').userinfo();
     await acme.arrived('token', before + 1);
-    await merging.merge(token, ada.id, CLIENT);
+    await merge(token, ada);
     release();
     await call.catch(() => undefined);
     expect(await house.accountOf(grace.proof)).toMatchObject({ user_id: ada.id, health: 'connected' });

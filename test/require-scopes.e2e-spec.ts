@@ -267,32 +267,47 @@ describe('a client of JSON', () => {
 describe('a link that asks for more than usual', () => {
   const WANTED = { ask: ['calendar'], needed: ['calendar'] };
   const links = () => app.nest.get(ConsentLinks);
-  const sealedAt = (madeAtMs: number, purpose = 'consent link', place = 'google') =>
-    app.nest.get(Sealer).seal(purpose, place, JSON.stringify({ ...WANTED, madeAtMs }));
+  const sealedAt = (session: string, madeAtMs: number, purpose = 'consent link') =>
+    app.nest.get(Sealer).seal(purpose, `google ${session}`, JSON.stringify({ ...WANTED, madeAtMs }));
+  const sessionOf = async (browser: Browser): Promise<string> => (await browser.me()).session.id;
 
-  it.each([
-    ['made now', () => links().seal('google', WANTED)],
-    ['made nearly ten minutes ago', () => sealedAt(Date.now() - TEN_MINUTES_MS + 30_000)],
-  ])('does so %s', async (_name, value) => {
-    const { location } = await page(new Browser(app.url), `/google?consent=${value()}`);
+  it.each<[string, (session: string) => string]>([
+    ['made now', (session) => links().seal('google', session, WANTED)],
+    ['made nearly ten minutes ago', (session) => sealedAt(session, Date.now() - TEN_MINUTES_MS + 30_000)],
+  ])('does so %s, in the session it was made for', async (_name, value) => {
+    const { browser } = await signIn();
+    const { location } = await page(browser, `/google?consent=${value(await sessionOf(browser))}`);
     expect(scopesOf(location)).toEqual([...USUAL, 'calendar']);
   });
 
-  const IGNORED: [string, () => string[]][] = [
+  it('asks for nothing more of another user, of the same user elsewhere, and of a visitor', async () => {
+    const { browser, as } = await signIn();
+    const link = `/google?consent=${links().seal('google', await sessionOf(browser), WANTED)}`;
+    const elsewhere = new Browser(app.url);
+    await elsewhere.get(provider.authorize(await elsewhere.begin(), { as }));
+    for (const follower of [(await signIn()).browser, elsewhere, new Browser(app.url)]) {
+      expect(scopesOf((await page(follower, link)).location)).toEqual(USUAL);
+    }
+    expect(scopesOf((await page(browser, link)).location)).toContain('calendar');
+  });
+
+  const IGNORED: [string, (session: string) => string[]][] = [
     ['empty', () => ['']],
     ['made up', () => ['calendar']],
     ['made up in JSON', () => [JSON.stringify({ ...WANTED, madeAtMs: Date.now() })]],
-    ['changed', () => [`${links().seal('google', WANTED).slice(0, -6)}AAAAAA`]],
-    ['of a key that is gone', () => [links().seal('google', WANTED).replace(/^test/, 'gone')]],
-    ['of another provider', () => [links().seal('plain', WANTED)]],
-    ['sealed for something else', () => [sealedAt(Date.now(), 'sign-in attempt')]],
-    ['stale', () => [sealedAt(Date.now() - TEN_MINUTES_MS - 1000)]],
-    ['doubled', () => [links().seal('google', WANTED), links().seal('google', WANTED)]],
+    ['changed', (session) => [`${links().seal('google', session, WANTED).slice(0, -6)}AAAAAA`]],
+    ['of a key that is gone', (session) => [links().seal('google', session, WANTED).replace(/^test/, 'gone')]],
+    ['of another provider', (session) => [links().seal('plain', session, WANTED)]],
+    ['sealed for something else', (session) => [sealedAt(session, Date.now(), 'sign-in attempt')]],
+    ['stale', (session) => [sealedAt(session, Date.now() - TEN_MINUTES_MS - 1000)]],
+    ['doubled', (session) => [links().seal('google', session, WANTED), links().seal('google', session, WANTED)]],
   ];
 
   it.each(IGNORED)('asks for nothing more when it is %s', async (_name, values) => {
     const { browser, as } = await signIn();
-    const form = new URLSearchParams(values().map((value): [string, string] => ['consent', value]));
+    const form = new URLSearchParams(
+      values(await sessionOf(browser)).map((value): [string, string] => ['consent', value]),
+    );
     const { location: away } = await page(browser, `/google?${form.toString()}`);
     expect(scopesOf(away)).toEqual(USUAL);
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };

@@ -48,5 +48,6 @@ export const CurrentSession = createParamDecorator((_: unknown, context: Executi
 /** The signed-in person as whoever does something, for the audit trail. */
 export const CurrentActor = createParamDecorator((_: unknown, context: ExecutionContext): Actor | undefined => {
   const request = context.switchToHttp().getRequest<Request>();
-  return request.signedIn && { id: request.signedIn.user.id, client: clientOf(request) };
+  const { signedIn } = request;
+  return signedIn && { id: signedIn.user.id, session: signedIn.session, client: clientOf(request) };
 });

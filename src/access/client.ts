@@ -9,10 +9,17 @@ export interface Client {
   readonly reference: string;
 }
 
+/** A session by the token that a request proved: after a change of the token, the same request proves nothing. */
+export interface SessionToken {
+  readonly id: string;
+  readonly tokenHash: Buffer;
+}
+
 /** Somebody who does something, and where from: as the audit trail writes it down. */
 export interface Actor {
   /** Of the person. */
   readonly id: string;
+  readonly session: SessionToken;
   readonly client: Client;
 }
 

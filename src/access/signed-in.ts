@@ -1,3 +1,5 @@
+import type { SessionToken } from './client.js';
+
 export type Role = 'user' | 'viewer' | 'admin';
 
 /** The person of a request, as the session statement reads them. */
@@ -11,8 +13,7 @@ export interface SignedInUser {
   readonly createdAt: Date;
 }
 
-export interface SignedInSession {
-  readonly id: string;
+export interface SignedInSession extends SessionToken {
   /** The OAuth account the person came in with, and its provider; null once it has been unlinked. */
   readonly accountId: string | null;
   readonly provider: string | null;
@@ -25,6 +26,8 @@ export interface SignedInSession {
 export interface SignedIn {
   readonly user: SignedInUser;
   readonly session: SignedInSession;
+  /** A link that is begun now carries it; see `users.links_version`. */
+  readonly linksVersion: number;
 }
 
 declare global {

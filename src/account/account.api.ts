@@ -6,6 +6,7 @@ import { type Actor, clientOf } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { ApiRoute } from '../api/api-route.js';
 import { id } from '../api/schemas.js';
+import { UnlinkService } from '../auth/unlink.service.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
 import { SessionCookie } from '../sessions/session-cookie.js';
 import { SessionsService } from '../sessions/sessions.service.js';
@@ -17,6 +18,7 @@ export class AccountApi {
   constructor(
     private readonly users: UsersService,
     private readonly accounts: OAuthAccountsService,
+    private readonly unlinking: UnlinkService,
     private readonly sessions: SessionsService,
     private readonly cookie: SessionCookie,
   ) {}
@@ -50,8 +52,12 @@ export class AccountApi {
     summary: 'Ends a link. The grant is taken back at the provider afterwards.',
     problems: ['last_account'],
   })
-  async unlink(@CurrentActor() actor: Actor, @Param('id', { schema: id }) accountId: string): Promise<void> {
-    await this.accounts.unlink(actor.id, accountId, actor);
+  async unlink(
+    @CurrentActor() actor: Actor,
+    @Param('id', { schema: id }) accountId: string,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<void> {
+    this.cookie.write(response, await this.unlinking.unlinkOwn(accountId, actor));
   }
 
   @Get('sessions')

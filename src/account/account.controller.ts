@@ -11,7 +11,7 @@ import { UnknownIdError } from '../access/access.errors.js';
 import { type Actor, clientOf } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { PendingLinkCookie } from '../auth/pending-link-cookie.js';
-import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
+import { UnlinkService } from '../auth/unlink.service.js';
 import { SessionCookie } from '../sessions/session-cookie.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { UsersService } from '../users/users.service.js';
@@ -32,7 +32,7 @@ class IdPipe extends ParseUUIDPipe {
 export class AccountController {
   constructor(
     private readonly page: AccountPage,
-    private readonly accounts: OAuthAccountsService,
+    private readonly unlinking: UnlinkService,
     private readonly sessions: SessionsService,
     private readonly users: UsersService,
     private readonly exports: AccountExport,
@@ -61,7 +61,7 @@ export class AccountController {
     @Param('id', IdPipe) id: string,
     @Res() response: Response,
   ): Promise<void> {
-    await this.accounts.unlink(actor.id, id, actor);
+    this.cookie.write(response, await this.unlinking.unlinkOwn(id, actor));
     response.redirect(303, '/account');
   }
 

@@ -1,12 +1,13 @@
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { CurrentUser, FormsLeadToProvider, RecentSignIn } from '../access/access.decorators.js';
-import { clientOf } from '../access/client.js';
+import { CurrentActor, CurrentUser, FormsLeadToProvider, RecentSignIn } from '../access/access.decorators.js';
+import type { Actor } from '../access/client.js';
 import type { SignedInUser } from '../access/signed-in.js';
 import { SignInRefusedError } from '../auth/auth.errors.js';
 import { MergeService } from '../auth/merge.service.js';
 import { PendingLinkCookie } from '../auth/pending-link-cookie.js';
 import { PendingLinks } from '../auth/pending-links.service.js';
+import { SessionCookie } from '../sessions/session-cookie.js';
 import { ProviderNames } from './provider-names.js';
 import { moment } from './wording.js';
 
@@ -18,6 +19,7 @@ export class WaitingController {
     private readonly pendingLinks: PendingLinks,
     private readonly merging: MergeService,
     private readonly cookie: PendingLinkCookie,
+    private readonly sessionCookie: SessionCookie,
   ) {}
 
   @Get('link/confirm')
@@ -41,12 +43,9 @@ export class WaitingController {
 
   @Post('link/confirm')
   @RecentSignIn()
-  async confirmLink(
-    @CurrentUser() user: SignedInUser,
-    @Req() request: Request,
-    @Res() response: Response,
-  ): Promise<void> {
-    await this.pendingLinks.confirmLink(this.cookie.read(request) ?? '', user.id, clientOf(request));
+  async confirmLink(@CurrentActor() actor: Actor, @Req() request: Request, @Res() response: Response): Promise<void> {
+    const token = await this.pendingLinks.confirmLink(this.cookie.read(request) ?? '', actor);
+    this.sessionCookie.write(response, token);
     this.cookie.clear(response);
     response.redirect(303, '/account');
   }
@@ -78,12 +77,8 @@ export class WaitingController {
 
   @Post('merge')
   @RecentSignIn()
-  async confirmMerge(
-    @CurrentUser() user: SignedInUser,
-    @Req() request: Request,
-    @Res() response: Response,
-  ): Promise<void> {
-    await this.merging.merge(this.cookie.read(request) ?? '', user.id, clientOf(request));
+  async confirmMerge(@CurrentActor() actor: Actor, @Req() request: Request, @Res() response: Response): Promise<void> {
+    this.sessionCookie.write(response, await this.merging.merge(this.cookie.read(request) ?? '', actor));
     this.cookie.clear(response);
     response.redirect(303, '/account');
   }

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountModule } from '../account/account.module.js';
 import { AuditModule } from '../audit/audit.module.js';
+import { AdminActs } from './admin-acts.js';
 import { AttemptsApi } from './attempts.api.js';
 import { AttemptsController } from './attempts.controller.js';
 import { Attempts } from './attempts.service.js';
@@ -67,6 +68,7 @@ import { PersonPage } from './person-page.js';
     PeopleController,
   ],
   providers: [
+    AdminActs,
     Attempts,
     AuditLog,
     BulkUnlink,

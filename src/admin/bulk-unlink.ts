@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { UnknownIdError } from '../access/access.errors.js';
 import type { Actor } from '../access/client.js';
 import { OAuthAccountError } from '../oauth-accounts/oauth-accounts.errors.js';
-import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
+import { PeopleService } from './people.service.js';
 
 /** As many as a page of the listing shows at most. */
 export const MOST_AT_ONCE = 200;
@@ -46,7 +47,7 @@ const FIND = `
 export class BulkUnlink {
   constructor(
     private readonly dataSource: DataSource,
-    private readonly accounts: OAuthAccountsService,
+    private readonly people: PeopleService,
   ) {}
 
   /** What would happen now, were it done. */
@@ -65,22 +66,26 @@ export class BulkUnlink {
     return [...planned, ...missing.map((id): PlannedUnlink => ({ id, outcome: 'not_found', account: null }))];
   }
 
-  /** Each of them is a transaction of its own: what happened to one does not depend on the next. */
+  /**
+   * Each of them is a transaction of its own: what happened to one does not depend on the next.
+   *
+   * @throws AccessError `forbidden` as soon as the actor is no administrator any more; what was unlinked stays unlinked
+   */
   async carryOut(ids: readonly string[], actor: Actor): Promise<PlannedUnlink[]> {
     const done: PlannedUnlink[] = [];
     for (const planned of await this.plan(ids)) {
-      const outcome = planned.account ? await this.#unlink(planned.account.userId, planned.id, actor) : planned.outcome;
+      const outcome = planned.account ? await this.#unlink(planned.id, actor) : planned.outcome;
       done.push({ ...planned, outcome });
     }
     return done;
   }
 
-  async #unlink(userId: string, id: string, actor: Actor): Promise<Outcome> {
+  async #unlink(id: string, actor: Actor): Promise<Outcome> {
     try {
-      await this.accounts.unlink(userId, id, actor);
+      await this.people.unlink(id, actor);
       return 'unlinked';
     } catch (error) {
-      if (!(error instanceof OAuthAccountError)) throw error;
+      if (!(error instanceof OAuthAccountError || error instanceof UnknownIdError)) throw error;
       return error.code;
     }
   }

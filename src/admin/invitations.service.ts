@@ -7,7 +7,8 @@ import type { Actor } from '../access/client.js';
 import { canonicalEmail } from '../config/email-address.js';
 import { FieldError } from '../account/account.errors.js';
 import { insertEntries } from '../audit/audit-entries.js';
-import { CONFLICT_RETRIES } from '../database/conflicts.js';
+import { retryDecisions } from '../database/conflicts.js';
+import { AdminActs } from './admin-acts.js';
 import { Invitation } from './invitation.entity.js';
 import {
   INVITATIONS,
@@ -29,10 +30,9 @@ const OPEN = 'used_at IS NULL AND withdrawn_at IS NULL';
  * Parameters: 1 id, 2 email, 3 actor, 4 ip, 5 reference, 6 canonical email.
  */
 const INVITE = `
-  WITH actor AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE),
-  made AS (
+  WITH made AS (
     INSERT INTO invitations (id, email, email_canonical, invited_by)
-    SELECT $1::uuid, $2::text, $6::text, (SELECT id FROM actor)
+    SELECT $1::uuid, $2::text, $6::text, $3::uuid
     WHERE NOT EXISTS (SELECT FROM users WHERE email_verified AND email_canonical = $6)
     ON CONFLICT DO NOTHING
     RETURNING *
@@ -73,6 +73,7 @@ const TAKEN = 'SELECT FROM users WHERE email_verified AND email_canonical = $1';
 export class InvitationsService {
   constructor(
     private readonly dataSource: DataSource,
+    private readonly acts: AdminActs,
     @InjectRepository(Invitation) private readonly invitations: Repository<Invitation>,
     private readonly listings: ListingReader,
   ) {}
@@ -87,25 +88,34 @@ export class InvitationsService {
    *
    * @throws FieldError when it is the verified address of a person here
    */
-  async invite(email: string, { id: actorId, client }: Actor): Promise<Invitation> {
+  async invite(email: string, actor: Actor): Promise<Invitation> {
+    const { id: actorId, client } = actor;
     const canonical = canonicalEmail(email);
-    for (let round = 0; round <= CONFLICT_RETRIES; round++) {
+    return retryDecisions(async () => {
       const values = [uuidV7(), email, actorId, client.ip, client.reference, canonical];
-      const [invitation] = await this.dataSource.query<Invitation[]>(INVITE, values);
-      if (invitation) return invitation;
-      if ((await this.dataSource.query<unknown[]>(TAKEN, [canonical])).length > 0) throw here();
-    }
-    // The previous release took other capitals than A to Z for the same letter, and its index of open ones still does.
-    throw new FieldError('email', 'is invited in other capitals', 'An invitation for this address in other capitals is open.'); // prettier-ignore
+      const [invitation] = await this.acts.carryOut(actor, actorId, (manager) =>
+        manager.query<Invitation[]>(INVITE, values),
+      );
+      if (!invitation && (await this.dataSource.query<unknown[]>(TAKEN, [canonical])).length > 0) throw here();
+      return invitation;
+    }, invitedInOtherCapitals);
   }
 
   /** Takes back an open one; one that is withdrawn already stays so. @throws UnknownIdError also for one that was used */
-  async withdraw(id: string, { id: actorId, client }: Actor): Promise<void> {
-    const withdrawn = await this.dataSource.query<unknown[]>(WITHDRAW, [id, actorId, client.ip, client.reference]);
+  async withdraw(id: string, actor: Actor): Promise<void> {
+    const { id: actorId, client } = actor;
+    const withdrawn = await this.acts.carryOut(actor, actorId, (manager) =>
+      manager.query<unknown[]>(WITHDRAW, [id, actorId, client.ip, client.reference]),
+    );
     if (withdrawn.length > 0) return;
     const invitation = await this.invitations.findOneBy({ id });
     if (!invitation?.withdrawnAt) throw new UnknownIdError();
   }
+}
+
+/** The previous release took other capitals than A to Z for the same letter, and its index of open ones still does. */
+function invitedInOtherCapitals(): FieldError {
+  return new FieldError('email', 'is invited in other capitals', 'An invitation for this address in other capitals is open.'); // prettier-ignore
 }
 
 function here(): FieldError {

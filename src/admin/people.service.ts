@@ -1,14 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
-import { AccessError, UnknownIdError } from '../access/access.errors.js';
+import type { EntityManager } from 'typeorm';
+import { UnknownIdError } from '../access/access.errors.js';
 import type { Actor } from '../access/client.js';
 import { insertEntries } from '../audit/audit-entries.js';
-import { retryConflicts } from '../database/conflicts.js';
+import { UnlinkService } from '../auth/unlink.service.js';
 import { Announcer } from '../events/announcer.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
 import { Revocations } from '../oauth-accounts/revocations.js';
 import { SESSION_ENDED, type SessionEnded } from '../sessions/sessions.events.js';
-import { LOCK_ADMINS, type LockedPerson } from '../users/admins.js';
 import { User } from '../users/user.entity.js';
 import { LastAdminError } from '../users/users.errors.js';
 import {
@@ -19,6 +18,8 @@ import {
   type UserRoleChanged,
   type UserUnblocked,
 } from '../users/users.events.js';
+import { voidLinks } from '../users/void-links.js';
+import { AdminActs } from './admin-acts.js';
 
 /** What an admin may change of a person. What is left out stays as it is. */
 export interface PersonChange {
@@ -56,8 +57,9 @@ interface Announcement {
 @Injectable()
 export class PeopleService {
   constructor(
-    private readonly dataSource: DataSource,
+    private readonly acts: AdminActs,
     private readonly accounts: OAuthAccountsService,
+    private readonly unlinking: UnlinkService,
     private readonly revocations: Revocations,
     private readonly announcer: Announcer,
   ) {}
@@ -68,8 +70,8 @@ export class PeopleService {
    * @throws UnknownIdError, LastAdminError for oneself, AccessError `forbidden` for whoever is no admin any more
    */
   async change(userId: string, change: PersonChange, actor: Actor): Promise<void> {
-    const announcements = await retryConflicts(() =>
-      this.dataSource.transaction((manager) => this.#change(manager, userId, change, actor)),
+    const announcements = await this.acts.carryOut(actor, userId, (manager) =>
+      this.#change(manager, userId, change, actor),
     );
     if (announcements.some(({ event }) => event === USER_BLOCKED)) this.revocations.wake();
     for (const { event, payload } of announcements) this.announcer.announce(event, payload);
@@ -77,15 +79,12 @@ export class PeopleService {
 
   /** Ends all of a person's sessions. @throws UnknownIdError */
   async endSessions(userId: string, actor: Actor): Promise<void> {
-    const ended = await retryConflicts(() =>
-      this.dataSource.transaction(async (manager) => {
-        const user = await manager.findOne(User, { where: { id: userId }, lock: { mode: 'pessimistic_write' } });
-        if (!user) throw new UnknownIdError();
-        const sessions = await endSessions(manager, user.id);
-        if (sessions.length > 0) await record(manager, actor, 'user.sessions-ended', user.id, { sessions: sessions.length }); // prettier-ignore
-        return sessions;
-      }),
-    );
+    const ended = await this.acts.carryOut(actor, userId, async (manager) => {
+      const user = await userOf(manager, userId);
+      const sessions = await endSessions(manager, user.id);
+      if (sessions.length > 0) await record(manager, actor, 'user.sessions-ended', user.id, { sessions: sessions.length }); // prettier-ignore
+      return sessions;
+    });
     for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
   }
 
@@ -97,14 +96,12 @@ export class PeopleService {
    * @throws UnknownIdError; AccessError `forbidden` for an actor who is no longer an administrator
    */
   async releaseEmail(userId: string, actor: Actor): Promise<void> {
-    await retryConflicts(() =>
-      this.dataSource.transaction(async (manager) => {
-        const { id, email, emailVerified } = await lockForAct(manager, userId, actor);
-        if (!emailVerified) return;
-        await manager.update(User, { id }, { emailVerified: false });
-        await record(manager, actor, 'user.email-released', id, { email });
-      }),
-    );
+    await this.acts.carryOut(actor, userId, async (manager) => {
+      const { id, email, emailVerified } = await userOf(manager, userId);
+      if (!emailVerified) return;
+      await manager.update(User, { id }, { emailVerified: false });
+      await record(manager, actor, 'user.email-released', id, { email });
+    });
   }
 
   /**
@@ -116,8 +113,12 @@ export class PeopleService {
   async unlink(accountId: string, actor: Actor): Promise<string> {
     const account = await this.accounts.findById(accountId);
     if (!account) throw new UnknownIdError();
-    await this.accounts.unlink(account.userId, account.id, actor);
-    return account.userId;
+    const { userId } = account;
+    const unlinked = await this.acts.carryOut(actor, userId, (manager) =>
+      this.unlinking.unlinkWith(manager, userId, account.id, actor),
+    );
+    this.unlinking.publish(unlinked);
+    return userId;
   }
 
   async #change(
@@ -126,7 +127,7 @@ export class PeopleService {
     { role, blocked, blockReason }: PersonChange,
     actor: Actor,
   ): Promise<Announcement[]> {
-    const user = await lockForAct(manager, userId, actor);
+    const user = await userOf(manager, userId);
     const announcements: Announcement[] = [];
     const changesRole = role !== undefined && role !== user.role;
     const blocks = blocked === true && user.blockedAt === null;
@@ -167,9 +168,9 @@ export class PeopleService {
       {
         blockedAt: () => 'now()',
         blockReason: reason ?? null,
-        linksVoidedAt: () => 'clock_timestamp()',
       },
     );
+    await voidLinks(manager, userId);
     await this.accounts.revokeAll(manager, userId, 'user_blocked');
     await manager.query(DROP_PENDING_LINKS, [userId]);
     const sessions = await endSessions(manager, userId);
@@ -182,12 +183,9 @@ export class PeopleService {
   }
 }
 
-/** The user, locked, for an act of an admin. @throws UnknownIdError; AccessError `forbidden` */
-async function lockForAct(manager: EntityManager, userId: string, actor: Actor): Promise<User> {
-  const people = await manager.query<LockedPerson[]>(LOCK_ADMINS, [userId]);
-  // Somebody else's act on the actor may have come first: of two who block each other one stays, and only one.
-  if (!people.some(({ id, isAdmin }) => isAdmin && id === actor.id)) throw AccessError.forbidden();
-  const user = await manager.findOneBy(User, { id: userId });
+/** The user of an act, whose row it has locked. @throws UnknownIdError */
+async function userOf(manager: EntityManager, id: string): Promise<User> {
+  const user = await manager.findOneBy(User, { id });
   if (!user) throw new UnknownIdError();
   return user;
 }

@@ -1,10 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { SignedIn } from '../access/signed-in.js';
 import { accountLine, sessionLine } from '../account/lines.js';
 import { ProviderNames } from '../account/provider-names.js';
 import { initials, moment, sentenceOf } from '../account/wording.js';
 import { AuditTrail, type PersonalEntry } from '../audit/audit-trail.js';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
 import { calledOf } from './people.columns.js';
 import { PeopleReader } from './people.reader.js';
 
@@ -41,6 +43,7 @@ interface Acted {
   readonly data: {
     readonly from?: unknown;
     readonly to?: unknown;
+    readonly by?: unknown;
     readonly reason?: unknown;
     readonly sessions?: unknown;
   };
@@ -52,6 +55,7 @@ interface Acted {
 @Injectable()
 export class PersonPage {
   constructor(
+    @Inject(CONFIG) private readonly config: Config,
     private readonly dataSource: DataSource,
     private readonly people: PeopleReader,
     private readonly providers: ProviderNames,
@@ -69,6 +73,9 @@ export class PersonPage {
     const isSelf = person.id === user.id;
     return {
       person: { ...profile(person), isSelf },
+      roleIsSet: person.accounts.some(({ provider, subject }) =>
+        this.config.adminAccounts.includes(`${provider}:${subject}`),
+      ),
       roles: ROLES.map((role) => ({ ...role, selected: role.value === person.role })),
       accounts: person.accounts.map((account) => accountLine(account, this.providers.of(account.provider), WHY_BROKEN)),
       single: person.accounts.length === 1,
@@ -156,8 +163,10 @@ function profile(person: PersonInFull) {
   };
 }
 
-function actorOf({ actorId, name }: Acted) {
-  if (actorId === null) return { name: 'the command line', href: undefined };
+function actorOf({ actorId, name, data }: Acted) {
+  if (actorId === null) {
+    return { name: data.by === 'ADMIN_ACCOUNTS' ? 'the setting ADMIN_ACCOUNTS' : 'the command line', href: undefined };
+  }
   return name === null ? { name: 'somebody who is gone', href: undefined } : { name, href: `/admin/users/${actorId}` };
 }
 

@@ -12,6 +12,7 @@ import { PendingLinks } from './pending-links.service.js';
 import { ProvidersApi } from './providers.api.js';
 import { SignInHandler } from './sign-in.handler.js';
 import { SignInService } from './sign-in.service.js';
+import { UnlinkService } from './unlink.service.js';
 
 /**
  * auth: what a proven identity means here, and the way out.
@@ -36,8 +37,9 @@ import { SignInService } from './sign-in.service.js';
     MergeService,
     PendingLinks,
     PendingLinkCookie,
+    UnlinkService,
     { provide: AuthorizationHandler, useClass: SignInHandler },
   ],
-  exports: [AuthorizationHandler, MergeService, PendingLinks, PendingLinkCookie],
+  exports: [AuthorizationHandler, MergeService, PendingLinks, PendingLinkCookie, UnlinkService],
 })
 export class AuthModule {}

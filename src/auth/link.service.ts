@@ -4,8 +4,7 @@ import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
 import { canonicalEmail } from '../config/email-address.js';
 import { tokenHash } from '../crypto/random-token.js';
-import { pauseBeforeRetry } from '../database/conflicts.js';
-import { isTransientConflict, uniqueViolation } from '../database/database.errors.js';
+import { retryDecisions } from '../database/conflicts.js';
 import { runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
 import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
@@ -18,7 +17,7 @@ import { SignInRefusedError } from './auth.errors.js';
 import { AuthorizedHook } from './authorized-hook.js';
 import { KnownFacts } from './known-facts.js';
 import { PendingLinks } from './pending-links.service.js';
-import { ROUNDS } from './sign-in.service.js';
+import type { SignInResult } from './sign-in.service.js';
 import { LINK, RECONNECT } from './sign-in.statements.js';
 import { keepRefreshToken, storedValues } from './stored-values.js';
 
@@ -38,14 +37,13 @@ export class LinkService {
   ) {}
 
   /**
-   * @returns the path where the person goes next
    * @throws OAuthError `sign_in_refused`, `attempt_expired`; SignInRefusedError
    */
-  async complete(authorization: Authorization, person: LinkingPerson, client: Client): Promise<string> {
+  async complete(authorization: Authorization, person: LinkingPerson, client: Client): Promise<SignInResult> {
     const elsewhere = await this.hook.ask(authorization, client);
     if (elsewhere !== undefined) {
       await this.attempts.recordFailure(authorization.attempt, { code: 'sign_in_refused', step: 'gate' });
-      return elsewhere;
+      return { path: elsewhere };
     }
     const { isNew, ...linked } = await this.#write(authorization, person, client);
     this.#logger.log({
@@ -54,7 +52,7 @@ export class LinkService {
       reference: client.reference,
     });
     if (isNew) this.announcer.announce(ACCOUNT_LINKED, linked);
-    return authorization.attempt.returnTo;
+    return { path: authorization.attempt.returnTo, sessionToken: person.nextToken };
   }
 
   async #write(
@@ -64,46 +62,37 @@ export class LinkService {
   ): Promise<AccountEvent & { isNew: boolean }> {
     const { userId, sessionId } = person;
     const { provider, profile, tokens, attempt } = authorization;
-    for (let round = 1; ; round++) {
+    return retryDecisions(async () => {
       const { decision, account: known } = await this.facts.read(authorization, userId);
       if (decision.kind === 'refuse') {
         const { code, because } = decision;
         if (code !== 'account_owned_by_other' || !known) throw new SignInRefusedError(code, because);
         const pending = await this.pendingLinks.keepMerge(authorization, person, known.userId);
         if (pending !== undefined) throw new SignInRefusedError(code, because, pending);
-        if (round === ROUNDS) throw ended();
-        continue;
+        return undefined;
       }
       const isNew = decision.kind === 'link';
       const account = { id: known?.id ?? uuidV7(), userId };
       const { tokens: kept, keptVersion } = keepRefreshToken(tokens, this.vault, known);
-      try {
-        const rows = await runPrepared(this.dataSource, isNew ? LINK : RECONNECT, [
-          ...storedValues(authorization, kept, this.vault.seal(placeOf(account), kept)),
-          account.id,
-          userId,
-          sessionId,
-          client.ip,
-          tokenHash(attempt.state),
-          client.reference,
-          decision.kind,
-          decision.because,
-          new Date(attempt.startedAtMs),
-          canonicalEmail(profile.email) ?? null,
-          ...(isNew ? [] : [keptVersion]),
-        ]);
-        if (rows.length === 1) return { accountId: account.id, userId, provider, isNew };
-      } catch (error) {
-        // Another user was faster with this address, or the database asked for another try.
-        const conflict = isTransientConflict(error);
-        const again = uniqueViolation(error) !== undefined || conflict;
-        if (!again || round === ROUNDS) throw error;
-        if (conflict) await pauseBeforeRetry(round);
-      }
-      // Nothing was stored. Either somebody was faster with this account, which the next look tells, or the person
-      // signed out, was blocked, or unlinked something since they began.
-      if (round === ROUNDS) throw ended();
-    }
+      const rows = await runPrepared(this.dataSource, isNew ? LINK : RECONNECT, [
+        ...storedValues(authorization, kept, this.vault.seal(placeOf(account), kept)),
+        account.id,
+        userId,
+        sessionId,
+        client.ip,
+        tokenHash(attempt.state),
+        client.reference,
+        decision.kind,
+        decision.because,
+        person.linksVersion,
+        canonicalEmail(profile.email) ?? null,
+        tokenHash(person.nextToken),
+        ...(isNew ? [] : [keptVersion]),
+      ]);
+      // No row: nothing was stored. Either somebody was faster with this account, which the next look tells, or the
+      // person signed out, was blocked, or unlinked something since they began.
+      return rows.length === 1 ? { accountId: account.id, userId, provider, isNew } : undefined;
+    }, ended);
   }
 }
 

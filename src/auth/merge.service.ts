@@ -1,15 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import type { Client } from '../access/client.js';
+import type { Actor } from '../access/client.js';
 import { insertEntries } from '../audit/audit-entries.js';
-import { tokenHash } from '../crypto/random-token.js';
+import { randomToken, tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { OAuthAccount } from '../oauth-accounts/oauth-account.entity.js';
 import { Revocations } from '../oauth-accounts/revocations.js';
 import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import { SESSION_ENDED } from '../sessions/sessions.events.js';
+import { SessionsService } from '../sessions/sessions.service.js';
 import { User } from '../users/user.entity.js';
+import { USER_ROLE_CHANGED, type UserRoleChanged } from '../users/users.events.js';
 import { USER_MERGED, type UserMerged } from './auth.events.js';
 import { SignInRefusedError } from './auth.errors.js';
 import { PendingLinks } from './pending-links.service.js';
@@ -23,13 +25,13 @@ export interface MergePreview {
 }
 
 /**
- * What makes a proof good for a yes: of this browser and this person, not older than ten minutes, given after either
- * of them last unlinked something, and the account that was proven still is the other's. Parameters: 1 token hash, 2 user.
+ * What makes a proof good for a yes: of this browser and this person, not older than ten minutes, nothing unlinked by
+ * either of them since, and the account that was proven still is the other's. Parameters: 1 token hash, 2 user.
  */
 const STILL_PROVEN = `
   p.token_hash = $1 AND p.kind = 'merge' AND p.user_id = $2 AND p.expires_at > now()
   AND person.id = p.user_id AND other.id = p.other_user_id
-  AND p.created_at > COALESCE(GREATEST(person.links_voided_at, other.links_voided_at), '-infinity')
+  AND p.links_version = person.links_version AND p.other_links_version = other.links_version
   AND EXISTS (
     SELECT FROM oauth_accounts a WHERE a.user_id = other.id AND a.provider = p.provider AND a.subject = p.subject
   )`;
@@ -55,6 +57,16 @@ const AUDIT = insertEntries({
   reference: '$4',
 });
 
+const ROLE_AUDIT = insertEntries({
+  actor: '$1',
+  user: '$1',
+  action: `'user.role-changed'`,
+  target: `'user:' || $1::uuid`,
+  data: `jsonb_build_object('from', $2::text, 'to', $3::text, 'by', 'merge')`,
+  ip: '$4',
+  reference: '$5',
+});
+
 /** Makes one person of two, when the same browser has proven to be both. */
 @Injectable()
 export class MergeService {
@@ -63,13 +75,15 @@ export class MergeService {
     private readonly vault: TokenVault,
     private readonly pendingLinks: PendingLinks,
     private readonly revocations: Revocations,
+    private readonly sessions: SessionsService,
     private readonly announcer: Announcer,
   ) {}
 
   /** @throws SignInRefusedError `account_owned_by_other` when nothing (any more) may be merged */
   async preview(token: string, userId: string): Promise<MergePreview> {
     const { manager } = this.dataSource;
-    const other = await manager.findOneBy(User, { id: await otherOf(manager, token, userId) });
+    const otherUserId = await otherOf(manager, token, userId);
+    const other = otherUserId === undefined ? null : await manager.findOneBy(User, { id: otherUserId });
     if (!other || other.blockedAt) throw nothingToMerge();
     const accounts = await manager.find(OAuthAccount, { where: { userId: other.id }, order: { linkedAt: 'ASC' } });
     const [{ sessions } = { sessions: 0 }] = await manager.query<{ sessions: number }[]>(
@@ -89,13 +103,19 @@ export class MergeService {
    * address stay those of `userId`; only somebody without a verified address takes the other's. The higher role stays:
    * whoever is both had it already.
    *
-   * @throws SignInRefusedError `account_owned_by_other`, `user_blocked`
+   * @returns the new token of this session
+   * @throws SignInRefusedError `account_owned_by_other`, `user_blocked`; AccessError `not_signed_in` when the session's
+   *   token has changed meanwhile, as by a second click
    */
-  async merge(token: string, userId: string, { ip, reference }: Client): Promise<UserMerged> {
-    const { merged, ended } = await retryConflicts(() =>
+  async merge(token: string, { id: userId, session, client }: Actor): Promise<string> {
+    const sessionToken = randomToken();
+    const { merged, ended, promoted } = await retryConflicts(() =>
       this.dataSource.transaction(async (manager) => {
         const otherUserId = await otherOf(manager, token, userId);
-        const { person, other } = await lockBoth(manager, userId, otherUserId);
+        const both = otherUserId === undefined ? undefined : await lockBoth(manager, userId, otherUserId);
+        await this.sessions.renewToken(manager, session, sessionToken);
+        if (otherUserId === undefined || !both) throw nothingToMerge();
+        const { person, other } = both;
         // Looked at again: until both rows were locked, the other could unlink what was proven.
         const [answered] = await manager.query<[unknown[], number]>(ANSWER, [tokenHash(token), userId]);
         if (answered.length !== 1) throw nothingToMerge();
@@ -106,17 +126,25 @@ export class MergeService {
         const [ended] = await manager.query<[{ sessionId: string; userId: string }[], number]>(ENDED, [otherUserId]);
         await this.pendingLinks.discard(manager, otherUserId, 'link_expired');
         await manager.query(MOVE_INVITATIONS, [otherUserId, userId]);
-        await manager.query(AUDIT, [userId, otherUserId, ip, reference]);
+        await manager.query(AUDIT, [userId, otherUserId, client.ip, client.reference]);
         // First the other goes: an address is verified for one person at a time.
         await manager.delete(User, { id: otherUserId });
-        await manager.update(User, { id: userId }, inherited(person, other));
-        return { merged: { userId, mergedUserId: otherUserId, accountIds: accounts.map(({ id }) => id) }, ended };
+        const changes = inherited(person, other);
+        await manager.update(User, { id: userId }, changes);
+        const role = { from: person.role, to: changes.role ?? person.role };
+        const promoted = role.from === role.to ? undefined : role;
+        if (promoted) await manager.query(ROLE_AUDIT, [userId, role.from, role.to, client.ip, client.reference]);
+        const accountIds = accounts.map(({ id }) => id);
+        return { merged: { userId, mergedUserId: otherUserId, accountIds }, ended, promoted };
       }),
     );
     this.revocations.wake();
     for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
     this.announcer.announce(USER_MERGED, merged satisfies UserMerged);
-    return merged;
+    if (promoted) {
+      this.announcer.announce(USER_ROLE_CHANGED, { userId, actorId: userId, ...promoted } satisfies UserRoleChanged);
+    }
+    return sessionToken;
   }
 
   /** A value is sealed for its owner as well, so it is opened for the one and sealed for the other. */
@@ -144,11 +172,10 @@ export class MergeService {
   }
 }
 
-/** Whom the proof of this browser would join to this person. @throws SignInRefusedError */
-async function otherOf(manager: EntityManager, token: string, userId: string): Promise<string> {
+/** Whom the proof of this browser would join to this person. */
+async function otherOf(manager: EntityManager, token: string, userId: string): Promise<string | undefined> {
   const [found] = await manager.query<{ otherUserId: string }[]>(FIND, [tokenHash(token), userId]);
-  if (!found) throw nothingToMerge();
-  return found.otherUserId;
+  return found?.otherUserId;
 }
 
 /** Both rows in the order of their ids, so that two merges at once wait for each other and not for ever. */
@@ -160,8 +187,7 @@ async function lockBoth(manager: EntityManager, userId: string, otherUserId: str
   });
   const person = people.find(({ id }) => id === userId);
   const other = people.find(({ id }) => id === otherUserId);
-  if (!person || !other || person.blockedAt) throw nothingToMerge();
-  return { person, other };
+  return person && other && !person.blockedAt ? { person, other } : undefined;
 }
 
 const RANK = { user: 0, viewer: 1, admin: 2 } as const;

@@ -21,6 +21,13 @@ export class PendingLink {
   @Column({ name: 'other_user_id', type: 'uuid', nullable: true })
   otherUserId: string | null;
 
+  /** Of the user, and of the other one, when it was stored: see `users.links_version`. */
+  @Column({ name: 'links_version', type: 'integer', nullable: true })
+  linksVersion: number | null;
+
+  @Column({ name: 'other_links_version', type: 'integer', nullable: true })
+  otherLinksVersion: number | null;
+
   @Column({ type: 'text' })
   provider: string;
 

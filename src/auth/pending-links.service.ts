@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, Raw, type Repository } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
-import type { Client } from '../access/client.js';
+import type { Actor } from '../access/client.js';
 import { canonicalEmail } from '../config/email-address.js';
 import { insertEntries } from '../audit/audit-entries.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
@@ -13,6 +13,7 @@ import { Revocations } from '../oauth-accounts/revocations.js';
 import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
 import type { LinkingPerson } from '../oauth/sign-in-attempt.js';
+import { SessionsService } from '../sessions/sessions.service.js';
 import { SignInRefusedError } from './auth.errors.js';
 import { PendingLink } from './pending-link.entity.js';
 import { storedValues } from './stored-values.js';
@@ -45,11 +46,11 @@ type DeletedLink = Pick<PendingLink, 'id' | 'userId' | 'provider' | 'subject' | 
  * Parameters: 1 to 9 as stored, 10 id, 11 token hash, 12 user, 13 canonical email.
  */
 const KEEP_LINK = `
-  WITH person AS (SELECT id FROM users WHERE id = $12 FOR KEY SHARE)
-  INSERT INTO pending_links (id, token_hash, kind, user_id, provider, subject, email, email_canonical, email_verified,
-                             name, picture_url, scopes, sealed_tokens, access_token_expires_at)
-  SELECT $10::uuid, $11::bytea, 'link', person.id, $1::text, $2::text, $3::text, $13::text, $4::boolean, $5::text,
-         $6::text, $7::text[], $8::text, $9::timestamptz
+  WITH person AS (SELECT id, links_version FROM users WHERE id = $12 FOR KEY SHARE)
+  INSERT INTO pending_links (id, token_hash, kind, user_id, links_version, provider, subject, email, email_canonical,
+                             email_verified, name, picture_url, scopes, sealed_tokens, access_token_expires_at)
+  SELECT $10::uuid, $11::bytea, 'link', person.id, person.links_version, $1::text, $2::text, $3::text, $13::text,
+         $4::boolean, $5::text, $6::text, $7::text[], $8::text, $9::timestamptz
   FROM person
   RETURNING id`;
 
@@ -58,20 +59,21 @@ const KEEP_LINK = `
  * either (see LINKING_PERSON), or the account is not that other person's any more. Both rows are locked in the order
  * of their ids, as a merge locks them.
  *
- * Parameters: 1 provider, 2 subject, 3 id, 4 token hash, 5 user, 6 the other, 7 session, 8 when the link was begun.
+ * Parameters: 1 provider, 2 subject, 3 id, 4 token hash, 5 user, 6 the other, 7 session, 8 links version of the attempt.
  */
 const KEEP_MERGE = `
   WITH people AS (
-    SELECT id, blocked_at, links_voided_at FROM users WHERE id IN ($5, $6) ORDER BY id FOR KEY SHARE
+    SELECT id, blocked_at, links_version FROM users WHERE id IN ($5, $6) ORDER BY id FOR KEY SHARE
   )
-  INSERT INTO pending_links (id, token_hash, kind, user_id, other_user_id, provider, subject, email_verified, scopes)
-  SELECT $3::uuid, $4::bytea, 'merge', person.id, other.id, a.provider, a.subject, false, '{}'
+  INSERT INTO pending_links (id, token_hash, kind, user_id, other_user_id, links_version, other_links_version, provider,
+                             subject, email_verified, scopes)
+  SELECT $3::uuid, $4::bytea, 'merge', person.id, other.id, person.links_version, other.links_version, a.provider,
+         a.subject, false, '{}'
   FROM people person
   JOIN sessions s ON s.id = $7 AND s.user_id = person.id AND s.expires_at > now()
   JOIN people other ON other.id = $6
   JOIN oauth_accounts a ON a.user_id = other.id AND a.provider = $1 AND a.subject = $2
-  WHERE person.id = $5 AND person.blocked_at IS NULL
-    AND (person.links_voided_at IS NULL OR person.links_voided_at < $8::timestamptz)
+  WHERE person.id = $5 AND person.blocked_at IS NULL AND person.links_version = $8::integer
   RETURNING id`;
 
 /**
@@ -83,13 +85,13 @@ const KEEP_MERGE = `
  */
 const CONFIRM_LINK = `
   WITH person AS (
-    SELECT id, email_canonical, links_voided_at FROM users
+    SELECT id, email_canonical, links_version FROM users
     WHERE id = $2 AND blocked_at IS NULL AND email_verified FOR UPDATE
   ),
   answered AS (
     DELETE FROM pending_links p USING person
     WHERE p.token_hash = $1 AND p.kind = 'link' AND p.user_id = person.id AND p.expires_at > now()
-      AND p.created_at > COALESCE(person.links_voided_at, '-infinity')
+      AND p.links_version = person.links_version
     RETURNING p.*, person.email_canonical AS persons_email
   ),
   account AS (
@@ -127,6 +129,7 @@ export class PendingLinks {
     @InjectRepository(PendingLink) private readonly rows: Repository<PendingLink>,
     private readonly vault: TokenVault,
     private readonly revocations: Revocations,
+    private readonly sessions: SessionsService,
     private readonly announcer: Announcer,
   ) {}
 
@@ -150,13 +153,12 @@ export class PendingLinks {
    * @returns the token; undefined when the link has ended, or the account has another owner since that was found out
    */
   async keepMerge(
-    { provider, profile, attempt }: Authorization,
-    { userId, sessionId }: LinkingPerson,
+    { provider, profile }: Authorization,
+    { userId, sessionId, linksVersion }: LinkingPerson,
     otherUserId: string,
   ): Promise<string | undefined> {
-    const begunAt = new Date(attempt.startedAtMs);
     const account = [provider, profile.subject, uuidV7()];
-    return this.#keep(KEEP_MERGE, (token) => [...account, token, userId, otherUserId, sessionId, begunAt]);
+    return this.#keep(KEEP_MERGE, (token) => [...account, token, userId, otherUserId, sessionId, linksVersion]);
   }
 
   /** What waits for the yes of this person in this browser. */
@@ -164,13 +166,22 @@ export class PendingLinks {
     return this.rows.findOneBy({ tokenHash: tokenHash(token), kind, userId, expiresAt: IN_THE_FUTURE });
   }
 
-  /** @throws SignInRefusedError `email_in_use` when there is nothing (any more) that they may link */
-  async confirmLink(token: string, userId: string, { ip, reference }: Client): Promise<AccountEvent> {
-    const values = [tokenHash(token), userId, ip, reference];
+  /**
+   * @returns the new token of this session
+   * @throws SignInRefusedError `email_in_use` when there is nothing (any more) that they may link; AccessError
+   *   `not_signed_in` when the session's token has changed meanwhile, as by a second click
+   */
+  async confirmLink(token: string, { id: userId, session, client }: Actor): Promise<string> {
+    const values = [tokenHash(token), userId, client.ip, client.reference];
+    const sessionToken = randomToken();
     const answered = await retryConflicts(() =>
       this.dataSource.transaction(async (manager) => {
         const [row] = await manager.query<(DeletedLink & { isLinked: boolean })[]>(CONFIRM_LINK, values);
         if (row && !row.isLinked) await this.revocations.requestWith(manager, [row], 'link_expired');
+        // What cannot be confirmed is gone with the try, and the session stays as it is.
+        await (row?.isLinked
+          ? this.sessions.renewToken(manager, session, sessionToken)
+          : this.sessions.checkToken(manager, session));
         return row;
       }),
     );
@@ -180,7 +191,7 @@ export class PendingLinks {
     }
     const linked = { accountId: answered.id, userId, provider: answered.provider } satisfies AccountEvent;
     this.announcer.announce(ACCOUNT_LINKED, linked);
-    return linked;
+    return sessionToken;
   }
 
   /** Deletes pending links that were not confirmed in time and revokes their grants. @returns how many, `limit` at most */

@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { AccessError } from '../access/access.errors.js';
 import { clientOf } from '../access/client.js';
+import type { SignedIn } from '../access/signed-in.js';
 import { type Authorization, AuthorizationHandler } from '../oauth/authorization-handler.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
-import type { LinkingPerson } from '../oauth/sign-in-attempt.js';
+import type { LinkingPerson, SignInAttempt } from '../oauth/sign-in-attempt.js';
 import { Revocations } from '../oauth-accounts/revocations.js';
 import { SessionCookie } from '../sessions/session-cookie.js';
 import { SessionsService } from '../sessions/sessions.service.js';
@@ -35,7 +36,7 @@ export class SignInHandler extends AuthorizationHandler {
       const configured = this.registry.get(provider);
       configured.provider.checkClaims?.(claims, configured.settings);
       return linksFor
-        ? await this.#link(authorization, linksFor, request)
+        ? await this.#link(authorization, linksFor, request, response)
         : await this.#signIn(authorization, request, response);
     } catch (error) {
       if (error instanceof SignInRefusedError && error.pendingToken !== undefined) {
@@ -47,9 +48,21 @@ export class SignInHandler extends AuthorizationHandler {
     }
   }
 
-  override async isSignedIn(request: Request): Promise<boolean> {
-    const token = this.cookie.read(request);
-    return token !== undefined && (await this.sessions.read(token)) !== undefined;
+  override async sessionOf(request: Request): Promise<string | undefined> {
+    return (await this.#current(request))?.session.id;
+  }
+
+  override async staysSignedIn({ linksFor }: SignInAttempt, request: Request, response: Response): Promise<boolean> {
+    const current = await this.#current(request);
+    // A link changes the token of its session, also while this request is running. Both responses carry the same one.
+    if (linksFor && (!current || current.session.id === linksFor.sessionId)) {
+      const session = { id: linksFor.sessionId, tokenHash: Buffer.from(linksFor.tokenHash, 'base64url') };
+      if (await this.sessions.repeatRenewal(session, linksFor.nextToken)) {
+        this.cookie.write(response, linksFor.nextToken);
+        return true;
+      }
+    }
+    return current !== undefined;
   }
 
   async #signIn(authorization: Authorization, request: Request, response: Response): Promise<string> {
@@ -60,13 +73,25 @@ export class SignInHandler extends AuthorizationHandler {
   }
 
   /** A link is for who began it: another person in this browser by now gets nothing, and loses nothing. */
-  async #link(authorization: Authorization, person: LinkingPerson, request: Request): Promise<string> {
-    const token = this.cookie.read(request);
-    const current = token === undefined ? undefined : await this.sessions.read(token);
+  async #link(
+    authorization: Authorization,
+    person: LinkingPerson,
+    request: Request,
+    response: Response,
+  ): Promise<string> {
+    // A repeated callback may have changed the token while this one was at the provider.
+    const current = (await this.#current(request)) ?? (await this.sessions.read(person.nextToken));
     if (current && current.user.id !== person.userId) throw AccessError.forbidden();
     // A callback that comes as another site's form carries no session; the session the link was begun in must live.
     if (!current && request.method !== 'POST') throw AccessError.notSignedIn();
-    return this.link.complete(authorization, person, clientOf(request));
+    const { path, sessionToken } = await this.link.complete(authorization, person, clientOf(request));
+    if (sessionToken !== undefined) this.cookie.write(response, sessionToken);
+    return path;
+  }
+
+  async #current(request: Request): Promise<SignedIn | undefined> {
+    const token = this.cookie.read(request);
+    return token === undefined ? undefined : this.sessions.read(token);
   }
 }
 

@@ -2,13 +2,13 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidV7 } from 'uuid';
 import type { Client } from '../access/client.js';
+import type { Role } from '../access/signed-in.js';
 import { deviceOf } from '../access/device.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { canonicalEmail } from '../config/email-address.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
-import { CONFLICT_RETRIES, pauseBeforeRetry } from '../database/conflicts.js';
-import { isTransientConflict, uniqueViolation } from '../database/database.errors.js';
+import { retryDecisions, UnsettledError } from '../database/conflicts.js';
 import { runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
 import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
@@ -16,18 +16,16 @@ import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import { AttemptsService } from '../oauth/attempts.service.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
 import { SESSION_ENDED, type SessionEnded } from '../sessions/sessions.events.js';
+import { USER_ROLE_CHANGED, type UserRoleChanged } from '../users/users.events.js';
 import { USER_REGISTERED, USER_SIGNED_IN, type UserSignedIn } from './auth.events.js';
 import { SignInRefusedError } from './auth.errors.js';
 import { AuthorizedHook } from './authorized-hook.js';
-import { type Known, KnownFacts } from './known-facts.js';
+import { KnownFacts } from './known-facts.js';
 import { PendingLinks } from './pending-links.service.js';
 import { REGISTER, SIGN_IN } from './sign-in.statements.js';
 import { keepRefreshToken, storedValues } from './stored-values.js';
 
-/** Facts may change between reading and writing; each round reads them again. More rounds than that is no accident. */
-export const ROUNDS = 1 + CONFLICT_RETRIES;
-
-/** Where the person goes, and the token of the new session; none when a listener sent them elsewhere. */
+/** Where the user goes, and the new token of the session; none when a listener sent them elsewhere. */
 export interface SignInResult {
   readonly path: string;
   readonly sessionToken?: string;
@@ -36,6 +34,15 @@ export interface SignInResult {
 interface Written extends UserSignedIn {
   readonly registered: boolean;
   readonly replaced: SessionEnded | undefined;
+  /** The role before `ADMIN_ACCOUNTS` made the user an administrator, where it did so now. */
+  readonly formerRole: Role | undefined;
+}
+
+/** What the writing statements return. */
+interface StoredRow {
+  readonly replaced_id: string | null;
+  readonly replaced_user_id: string | null;
+  readonly former_role: Role | null;
 }
 
 /** Makes a proven identity a session: the hook is asked, the policy decides, one statement stores it all. */
@@ -81,86 +88,66 @@ export class SignInService {
     replacedToken: string | undefined,
   ): Promise<Written> {
     const { provider, profile, tokens, attempt } = authorization;
-    for (let round = 1; ; round++) {
-      const known = await this.facts.read(authorization);
-      const { decision } = known;
-      if (decision.kind === 'refuse') {
-        const refused = await this.#refused(authorization, known, round === ROUNDS);
-        if (refused) throw refused;
-        continue;
-      }
-
-      const account = { id: known.account?.id ?? uuidV7(), userId: known.account?.userId ?? uuidV7() };
-      const { tokens: kept, keptVersion } = keepRefreshToken(tokens, this.vault, known.account);
-      const sessionId = uuidV7();
-      try {
-        const [row] = await runPrepared<{ replaced_id: string | null; replaced_user_id: string | null }>(
-          this.dataSource,
-          decision.kind === 'register' ? REGISTER : SIGN_IN,
-          [
-            ...storedValues({ provider, profile }, kept, this.vault.seal(placeOf(account), kept)),
-            account.id,
-            account.userId,
-            sessionId,
-            client.ip,
-            tokenHash(attempt.state),
-            client.reference,
-            decision.kind,
-            decision.because,
-            this.config.adminAccounts.includes(`${provider}:${profile.subject}`),
-            tokenHash(sessionToken),
-            client.userAgent,
-            this.#sessionSeconds,
-            replacedToken === undefined ? null : tokenHash(replacedToken),
-            deviceOf(client.userAgent) ?? null,
-            decision.kind === 'register' ? this.config.signUp === 'invited' : keptVersion,
-            authorization.authenticatedAt ?? null,
-            canonicalEmail(profile.email) ?? null,
-          ],
-        );
-        if (row) {
-          return {
-            registered: decision.kind === 'register',
-            replaced:
-              row.replaced_id !== null && row.replaced_user_id !== null
-                ? { sessionId: row.replaced_id, userId: row.replaced_user_id }
-                : undefined,
-            userId: account.userId,
-            accountId: account.id,
-            sessionId,
-            provider,
-            reference: client.reference,
-          };
+    /** What the last round stands for. */
+    let refusal: SignInRefusedError | undefined;
+    return retryDecisions<Written>(
+      async () => {
+        const known = await this.facts.read(authorization);
+        const { decision } = known;
+        if (decision.kind === 'refuse') {
+          const { code, because } = decision;
+          const isKept = code === 'email_in_use' && known.emailOwnerId !== null;
+          const pending = isKept ? await this.pendingLinks.keepLink(authorization, known.emailOwnerId) : undefined;
+          refusal = new SignInRefusedError(code, because, pending);
+          // Whoever has the address is gone by now: the facts are read again.
+          if (isKept && pending === undefined) return undefined;
+          throw refusal;
         }
-      } catch (error) {
-        // Somebody else was faster with this address, or the database asked for another try.
-        const conflict = isTransientConflict(error);
-        const again = uniqueViolation(error) !== undefined || conflict;
-        if (!again || round === ROUNDS) throw error;
-        if (conflict) await pauseBeforeRetry(round);
-      }
-      if (round === ROUNDS) throw new TypeError(`the facts of a sign-in changed ${ROUNDS} times`);
-    }
+        refusal = undefined;
+        const account = { id: known.account?.id ?? uuidV7(), userId: known.account?.userId ?? uuidV7() };
+        const { tokens: kept, keptVersion } = keepRefreshToken(tokens, this.vault, known.account);
+        const sessionId = uuidV7();
+        const [row] = await runPrepared<StoredRow>(this.dataSource, decision.kind === 'register' ? REGISTER : SIGN_IN, [
+          ...storedValues({ provider, profile }, kept, this.vault.seal(placeOf(account), kept)),
+          account.id,
+          account.userId,
+          sessionId,
+          client.ip,
+          tokenHash(attempt.state),
+          client.reference,
+          decision.kind,
+          decision.because,
+          this.config.adminAccounts.includes(`${provider}:${profile.subject}`),
+          tokenHash(sessionToken),
+          client.userAgent,
+          this.#sessionSeconds,
+          replacedToken === undefined ? null : tokenHash(replacedToken),
+          deviceOf(client.userAgent) ?? null,
+          decision.kind === 'register' ? this.config.signUp === 'invited' : keptVersion,
+          authorization.authenticatedAt ?? null,
+          canonicalEmail(profile.email) ?? null,
+        ]);
+        if (!row) return undefined;
+        const { replaced_id, replaced_user_id, former_role } = row;
+        return {
+          registered: decision.kind === 'register',
+          replaced:
+            replaced_id !== null && replaced_user_id !== null
+              ? { sessionId: replaced_id, userId: replaced_user_id }
+              : undefined,
+          formerRole: former_role ?? undefined,
+          userId: account.userId,
+          accountId: account.id,
+          sessionId,
+          provider,
+          reference: client.reference,
+        };
+      },
+      () => refusal ?? new UnsettledError(),
+    );
   }
 
-  /**
-   * Whoever has an address of somebody here may be that person: what they have proven is kept until they say so.
-   *
-   * @returns undefined when that somebody is gone by now, so that the facts have to be read again
-   */
-  async #refused(
-    authorization: Authorization,
-    { decision, emailOwnerId }: Known,
-    isLastRound: boolean,
-  ): Promise<SignInRefusedError | undefined> {
-    if (decision.kind !== 'refuse') throw new TypeError('the policy did not refuse');
-    const { code, because } = decision;
-    if (code !== 'email_in_use' || emailOwnerId === null) return new SignInRefusedError(code, because);
-    const pending = await this.pendingLinks.keepLink(authorization, emailOwnerId);
-    return pending !== undefined || isLastRound ? new SignInRefusedError(code, because, pending) : undefined;
-  }
-
-  #announce({ registered, replaced, ...signedIn }: Written): void {
+  #announce({ registered, replaced, formerRole, ...signedIn }: Written): void {
     const { userId, accountId, provider } = signedIn;
     this.#logger.log({ event: 'signed in', registered, ...signedIn });
     if (replaced) this.announcer.announce(SESSION_ENDED, replaced);
@@ -169,5 +156,9 @@ export class SignInService {
       this.announcer.announce(ACCOUNT_LINKED, { userId, accountId, provider } satisfies AccountEvent);
     }
     this.announcer.announce(USER_SIGNED_IN, signedIn);
+    if (formerRole !== undefined) {
+      const change = { userId, actorId: null, from: formerRole, to: 'admin' } satisfies UserRoleChanged;
+      this.announcer.announce(USER_ROLE_CHANGED, change);
+    }
   }
 }

@@ -9,8 +9,8 @@ import type { PreparedStatement } from '../database/prepared.js';
  * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 session id, 13 ip, 14 state hash, 15 reference,
  * 16 decision, 17 its reasons. Of a sign-in: 18 role admin, 19 session token hash, 20 user agent, 21 session seconds,
  * 22 token hash of the session replaced, 23 device, 24 version of the refresh token kept, 25 authenticated at, 26
- * canonical email. Of a registration: 24 only with an invitation. Of a link: 18 when it was begun, 19 canonical email,
- * 20 version of the refresh token kept.
+ * canonical email. Of a registration: 24 only with an invitation. Of a link: 18 links version, 19 canonical email, 20 next
+ * session token hash, 21 version of the refresh token kept.
  */
 export const READ_FACTS: PreparedStatement = {
   name: 'sign-in-facts',
@@ -128,9 +128,26 @@ const WITH_DEVICE = `
            || CASE action WHEN 'user.signed-in' THEN jsonb_strip_nulls(jsonb_build_object('device', $23::text))
               ELSE '{}' END`;
 
-const SIGNED_IN = `
-  SELECT account.user_id, replaced.id AS replaced_id, replaced.user_id AS replaced_user_id
+const SIGNED_IN = (formerRole: string) => `
+  SELECT account.user_id, replaced.id AS replaced_id, replaced.user_id AS replaced_user_id, ${formerRole} AS former_role
   FROM account LEFT JOIN replaced ON true`;
+
+/** A known user whom `ADMIN_ACCOUNTS` gives another role than they have, so that a demotion is not undone unseen. */
+const ROLE_CHANGED = `
+  promoted AS (
+    SELECT person.id, person.role FROM person, account WHERE person.id = account.user_id AND $18 AND person.role <> 'admin'
+  ),
+  role_audit AS (${insertEntries({
+    actor: 'NULL',
+    user: 'id',
+    action: `'user.role-changed'`,
+    target: `'user:' || id`,
+    data: `jsonb_build_object('from', role, 'to', 'admin', 'by', 'ADMIN_ACCOUNTS')`,
+    ip: '$13',
+    reference: '$15',
+    from: 'promoted',
+  })}
+  )`;
 
 /**
  * Somebody who is known. No row comes back when the person was blocked, the account went away or its refresh token was
@@ -141,7 +158,8 @@ export const SIGN_IN: PreparedStatement = {
   name: 'sign-in',
   text: `
   WITH person AS (
-    SELECT id, email, email_canonical, email_verified FROM users WHERE id = $11 AND blocked_at IS NULL FOR NO KEY UPDATE
+    SELECT id, email, email_canonical, email_verified, role FROM users
+    WHERE id = $11 AND blocked_at IS NULL FOR NO KEY UPDATE
   ),
   account AS (${refreshAccount('$24', '$26')}
   ),
@@ -153,7 +171,7 @@ ${followEmail('$26')},
         email_canonical = COALESCE(followed.email_canonical, users.email_canonical),
         email_verified = COALESCE(followed.email_verified, users.email_verified)
     FROM account LEFT JOIN followed ON true WHERE users.id = account.user_id
-  ),${BEGIN_SESSION},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN}`,
+  ),${ROLE_CHANGED},${BEGIN_SESSION},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN('(SELECT role FROM promoted)')}`,
 };
 
 /**
@@ -199,7 +217,7 @@ export const REGISTER: PreparedStatement = {
   person AS (
     INSERT INTO users (id, name, email, email_canonical, email_verified, picture_url, role, last_signed_in_at)
     SELECT user_id, $5, $3, $26, $4, $6, CASE WHEN $18 THEN 'admin' ELSE 'user' END, now() FROM account
-  ),${BEGIN_SESSION},${RECORD(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN}`,
+  ),${BEGIN_SESSION},${RECORD(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN('NULL::text')}`,
 };
 
 /**
@@ -210,9 +228,13 @@ const LINKING_PERSON = `
   person AS (
     SELECT u.id, u.email, u.email_canonical, u.email_verified
     FROM users u JOIN sessions s ON s.user_id = u.id AND s.id = $12 AND s.expires_at > now()
-    WHERE u.id = $11 AND u.blocked_at IS NULL AND (u.links_voided_at IS NULL OR u.links_voided_at < $18::timestamptz)
+    WHERE u.id = $11 AND u.blocked_at IS NULL AND u.links_version = $18::integer
     FOR UPDATE OF u
   )`;
+
+/** The session goes on with another token: one that was copied before the link no longer works. */
+const RENEW_TOKEN = `
+  renewed AS (UPDATE sessions SET token_hash = $20 FROM account WHERE sessions.id = $12)`;
 
 /** A new way in for somebody who is here. No row comes back when they went away, or the account became somebody's. */
 export const LINK: PreparedStatement = {
@@ -227,7 +249,7 @@ export const LINK: PreparedStatement = {
     FROM person
     ON CONFLICT (provider, subject) DO NOTHING
     RETURNING id, user_id
-  ),${followEmail('$19')},${STORE_FOLLOWED},${RECORD(`('account.linked', 'account')`)}
+  ),${followEmail('$19')},${STORE_FOLLOWED},${RENEW_TOKEN},${RECORD(`('account.linked', 'account')`)}
   SELECT user_id FROM account`,
 };
 
@@ -236,7 +258,7 @@ export const RECONNECT: PreparedStatement = {
   name: 'reconnect',
   text: `
   WITH ${LINKING_PERSON},
-  account AS (${refreshAccount('$20', '$19')}
-  ),${followEmail('$19')},${STORE_FOLLOWED},${RECORD(`('account.reconnected', 'account')`)}
+  account AS (${refreshAccount('$21', '$19')}
+  ),${followEmail('$19')},${STORE_FOLLOWED},${RENEW_TOKEN},${RECORD(`('account.reconnected', 'account')`)}
   SELECT user_id FROM account`,
 };

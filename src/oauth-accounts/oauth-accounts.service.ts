@@ -1,13 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, type EntityManager, type Repository, type UpdateResult } from 'typeorm';
+import type { EntityManager, Repository, UpdateResult } from 'typeorm';
 import type { Actor } from '../access/client.js';
 import { insertEntries } from '../audit/audit-entries.js';
-import { retryConflicts } from '../database/conflicts.js';
-import { Announcer } from '../events/announcer.js';
 import { type HealthReason, OAuthAccount } from './oauth-account.entity.js';
 import { OAuthAccountError } from './oauth-accounts.errors.js';
-import { ACCOUNT_UNLINKED, type AccountEvent } from './oauth-accounts.events.js';
 import { Revocations } from './revocations.js';
 
 /** The end of a link and its audit entry, in one statement. */
@@ -63,9 +60,6 @@ const FOLLOW_REMAINING = `
     from: 'followed',
   })}`;
 
-/** A link that was begun, or proven, before something was unlinked may not be finished after it. */
-const VOID_LINKS = 'UPDATE users SET links_voided_at = clock_timestamp() WHERE id = $1';
-
 /** What tells one token set of an account from the next. */
 type TokenSetKey = Pick<OAuthAccount, 'id' | 'tokensVersion'>;
 
@@ -76,10 +70,8 @@ export type RenewedRow = Pick<OAuthAccount, 'sealedTokens' | 'accessTokenExpires
 @Injectable()
 export class OAuthAccountsService {
   constructor(
-    private readonly dataSource: DataSource,
     @InjectRepository(OAuthAccount) private readonly accounts: Repository<OAuthAccount>,
     private readonly revocations: Revocations,
-    private readonly announcer: Announcer,
   ) {}
 
   /** The person's account at a provider; of several the one used last. */
@@ -96,32 +88,31 @@ export class OAuthAccountsService {
     return this.accounts.findOneBy({ id });
   }
 
+  /** A user's accounts, locked until the transaction ends; see `lockAccounts`. */
+  async lock(manager: EntityManager, userId: string): Promise<OAuthAccount[]> {
+    return lockAccounts(manager, userId);
+  }
+
   /**
-   * Ends a link; the grant is taken back at the provider afterwards. The last way in stays.
+   * Ends a link in the transaction of an unlink (auth/unlink.service); the grant is taken back at the provider
+   * afterwards. The last way in stays.
    *
    * @param actor the person, or an admin
    * @throws OAuthAccountError `not_found`, `last_account`
    */
-  async unlink(userId: string, accountId: string, actor: Actor): Promise<void> {
+  async unlink(manager: EntityManager, userId: string, accountId: string, actor: Actor): Promise<OAuthAccount> {
     const { ip, reference } = actor.client;
-    const { provider } = await retryConflicts(() =>
-      this.dataSource.transaction(async (manager) => {
-        const accounts = await lockAccounts(manager, userId);
-        const account = accounts.find(({ id }) => id === accountId);
-        if (!account) throw OAuthAccountError.notFound();
-        if (accounts.length === 1)
-          throw actor.id === userId ? OAuthAccountError.last() : OAuthAccountError.lastOfSomebody();
-        await manager.query(UNLINK, [accountId, actor.id, ip, reference]);
-        if (account.emailVerified) {
-          await manager.query(FOLLOW_REMAINING, [userId, actor.id, ip, reference, account.emailCanonical]);
-        }
-        await this.revocations.requestWith(manager, [account], 'account_unlinked');
-        await manager.query(VOID_LINKS, [userId]);
-        return account;
-      }),
-    );
-    this.revocations.wake();
-    this.announcer.announce(ACCOUNT_UNLINKED, { accountId, userId, provider } satisfies AccountEvent);
+    const accounts = await lockAccounts(manager, userId);
+    const account = accounts.find(({ id }) => id === accountId);
+    if (!account) throw OAuthAccountError.notFound();
+    if (accounts.length === 1)
+      throw actor.id === userId ? OAuthAccountError.last() : OAuthAccountError.lastOfSomebody();
+    await manager.query(UNLINK, [accountId, actor.id, ip, reference]);
+    if (account.emailVerified) {
+      await manager.query(FOLLOW_REMAINING, [userId, actor.id, ip, reference, account.emailCanonical]);
+    }
+    await this.revocations.requestWith(manager, [account], 'account_unlinked');
+    return account;
   }
 
   /**

@@ -40,7 +40,7 @@ function ScopesGuard(provider: string, scopes: readonly string[]): Type<CanActiv
       const reason = account ? account.healthReason : 'not_linked';
       if (reason === null && scopes.every((scope) => granted.includes(scope))) return true;
       // A new grant replaces the old one, so it asks for what was given before as well.
-      const consent = this.consentLinks.seal(provider, {
+      const consent = this.consentLinks.seal(provider, signedIn.session.id, {
         ask: [...new Set([...granted, ...scopes])],
         needed: [...scopes],
       });

@@ -22,6 +22,9 @@ export abstract class AuthorizationHandler {
    */
   abstract complete(authorization: Authorization, request: Request, response: Response): Promise<string>;
 
-  /** Whether this browser has a live session. */
-  abstract isSignedIn(request: Request): Promise<boolean>;
+  /** The id of this browser's session. */
+  abstract sessionOf(request: Request): Promise<string | undefined>;
+
+  /** Whether this browser has a live session at a repeated callback, whose first response it may have lost. */
+  abstract staysSignedIn(attempt: SignInAttempt, request: Request, response: Response): Promise<boolean>;
 }

@@ -6,6 +6,7 @@ import type { Request, Response } from 'express';
 import { AccessError } from '../access/access.errors.js';
 import { clientOf, referenceOf } from '../access/client.js';
 import { causedByAnotherSite } from '../access/same-origin.guard.js';
+import { randomToken } from '../crypto/random-token.js';
 import { Gate } from '../events/gate.js';
 import { AttemptsService } from './attempts.service.js';
 import { AuthorizationHandler } from './authorization-handler.js';
@@ -105,7 +106,8 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       const ends = await provider.endpoints();
       if (provider.provider.idToken) this.idTokens.warm(provider);
       const sent = fieldsOf(request);
-      const { ask, needed } = this.consentLinks.open(provider.id, sent.consent);
+      const sessionId = sent.consent === undefined ? undefined : await this.handler.sessionOf(request);
+      const { ask, needed } = this.consentLinks.open(provider.id, sessionId, sent.consent);
       const draft = draftAttempt({
         provider: provider.id,
         intent: linksFor ? 'link' : 'sign_in',
@@ -149,7 +151,10 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
         throw new OAuthError('issuer_mismatch', 'callback', 'iss is wrong or missing');
       }
       if (!(await this.attempts.use(attempt, clientOf(request)))) {
-        if (!(await this.handler.isSignedIn(request))) throw new OAuthError('attempt_used', 'attempt', 'used before');
+        const response = context.switchToHttp().getResponse<Response>();
+        if (!(await this.handler.staysSignedIn(attempt, request, response))) {
+          throw new OAuthError('attempt_used', 'attempt', 'used before');
+        }
         // The doubled callback of somebody who is signed in by now: a double click, or the way back in the history.
         request.oauth = { location: '/' };
         return true;
@@ -214,7 +219,9 @@ function fieldsOf(request: Request): Readonly<Record<string, unknown>> {
 /** @throws AccessError `not_signed_in` */
 function personOf({ signedIn }: Request): LinkingPerson {
   if (!signedIn) throw AccessError.notSignedIn();
-  return { userId: signedIn.user.id, sessionId: signedIn.session.id };
+  const { user, session, linksVersion } = signedIn;
+  const tokenHash = session.tokenHash.toString('base64url');
+  return { userId: user.id, sessionId: session.id, tokenHash, nextToken: randomToken(), linksVersion };
 }
 
 function isPrefetch(request: Request): boolean {

@@ -19,7 +19,14 @@ const COOKIE_ID_LENGTH = 8;
 const PURPOSE = 'sign-in attempt';
 
 /** Who began a link: it is theirs alone, and ends with the session they began it in. */
-const linkingPerson = z.object({ userId: z.string(), sessionId: z.string() });
+const linkingPerson = z.object({
+  userId: z.string(),
+  sessionId: z.string(),
+  /** Of the session's token when the link began, and the token that it has after the link. */
+  tokenHash: z.base64url(),
+  nextToken: z.string(),
+  linksVersion: z.int(),
+});
 export type LinkingPerson = Readonly<z.infer<typeof linkingPerson>>;
 
 const sealedAttempt = z.object({
@@ -114,7 +121,8 @@ export class AttemptCookies {
 
   #open(name: string, value: string): SignInAttempt | undefined {
     try {
-      return sealedAttempt.parse(JSON.parse(this.sealer.open(PURPOSE, name, value)));
+      // What another release has sealed may have another form.
+      return sealedAttempt.safeParse(JSON.parse(this.sealer.open(PURPOSE, name, value))).data;
     } catch (error) {
       if (error instanceof UnsealError) return undefined;
       throw error;

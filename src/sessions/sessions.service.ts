@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { DataSource } from 'typeorm';
-import { UnknownIdError } from '../access/access.errors.js';
-import type { Client } from '../access/client.js';
+import { DataSource, type EntityManager } from 'typeorm';
+import { AccessError, UnknownIdError } from '../access/access.errors.js';
+import type { Actor, Client, SessionToken } from '../access/client.js';
 import type { SignedIn, SignedInUser } from '../access/signed-in.js';
 import { insertEntries } from '../audit/audit-entries.js';
 import type { Config } from '../config/config.js';
@@ -10,6 +10,7 @@ import { tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { type PreparedStatement, runPrepared } from '../database/prepared.js';
 import { Announcer } from '../events/announcer.js';
+import { Session } from './session.entity.js';
 import { SESSION_ENDED, type SessionEnded } from './sessions.events.js';
 
 /** How long an authentication counts as recent. */
@@ -27,7 +28,8 @@ const READ_SESSION: PreparedStatement = {
   text: `
     SELECT s.id, s.account_id, s.signed_in_at, s.last_seen_at, s.expires_at, a.provider,
            least(s.signed_in_at, s.authenticated_at) > now() - make_interval(secs => $4) AS is_recent,
-           u.id AS user_id, u.name, u.email, u.email_verified, u.picture_url, u.role, u.created_at
+           u.id AS user_id, u.name, u.email, u.email_verified, u.picture_url, u.role, u.created_at,
+           u.links_version
     FROM sessions s
     JOIN users u ON u.id = s.user_id AND u.blocked_at IS NULL
     LEFT JOIN oauth_accounts a ON a.id = s.account_id
@@ -67,6 +69,28 @@ const endSessions = (which: string) => `
   })}
   )
   SELECT id AS "sessionId", user_id AS "userId" FROM ended`;
+
+/** Parameters: 1 account, 2 the session that stays, 3 actor, 4 ip, 5 reference. */
+const END_SESSIONS_OF_ACCOUNT = `
+  WITH ended AS (DELETE FROM sessions WHERE account_id = $1 AND id <> $2 RETURNING id, user_id),
+  audit AS (${insertEntries({
+    actor: '$3',
+    user: 'user_id',
+    action: `'session.ended'`,
+    target: `'session:' || id`,
+    ip: '$4',
+    reference: '$5',
+    from: 'ended',
+  })}
+  )
+  SELECT id AS "sessionId", user_id AS "userId" FROM ended`;
+
+/** Parameters: 1 session, 2 hash of the old token, 3 hash of the new one. */
+const CHANGE_TOKEN = `
+  WITH changed AS (
+    UPDATE sessions SET token_hash = $3 WHERE id = $1 AND token_hash IN ($2, $3) AND expires_at > now() RETURNING id
+  )
+  SELECT id FROM changed`;
 
 /** The end of a session and its audit entry, in one statement. */
 const END_SESSION: PreparedStatement = {
@@ -112,6 +136,7 @@ interface SessionRow {
   picture_url: string | null;
   role: SignedInUser['role'];
   created_at: Date;
+  links_version: number;
 }
 
 @Injectable()
@@ -135,7 +160,7 @@ export class SessionsService {
     const [row] = await runPrepared<SessionRow>(this.dataSource, READ_SESSION, values);
     if (!row) return undefined;
     if (Date.now() - row.last_seen_at.getTime() > SEEN_INTERVAL_MS) this.#touch(row.id);
-    return signedIn(row);
+    return signedIn(row, tokenHash(token));
   }
 
   /** @returns the ended session, or undefined when there was none */
@@ -164,6 +189,38 @@ export class SessionsService {
     return this.#endSessions('id <> $2', [userId, sessionId, ip, reference]);
   }
 
+  /**
+   * Ends the sessions that were begun with an account, in the transaction that unlinks it. The caller publishes them.
+   *
+   * @param actor whose own session stays
+   */
+  async endOfAccount(manager: EntityManager, accountId: string, actor: Actor): Promise<SessionEnded[]> {
+    const { session, client } = actor;
+    return manager.query(END_SESSIONS_OF_ACCOUNT, [accountId, session.id, actor.id, client.ip, client.reference]);
+  }
+
+  /**
+   * Gives the session of an act a new token, in the transaction of the act: one that was copied before no longer works.
+   * Of two requests at once, the second finds that its token has changed, and does nothing.
+   *
+   * @throws AccessError `not_signed_in`
+   */
+  async renewToken(manager: EntityManager, session: SessionToken, token: string): Promise<void> {
+    const changed = await manager.query<unknown[]>(CHANGE_TOKEN, [session.id, session.tokenHash, tokenHash(token)]);
+    if (changed.length === 0) throw AccessError.notSignedIn();
+  }
+
+  /** @throws AccessError `not_signed_in` when the session no longer has the token of the request */
+  async checkToken(manager: EntityManager, { id, tokenHash }: SessionToken): Promise<void> {
+    if (!(await manager.existsBy(Session, { id, tokenHash }))) throw AccessError.notSignedIn();
+  }
+
+  /** `renewToken`, where the act may have changed the token already. @returns whether the session has the new token */
+  async repeatRenewal(session: SessionToken, token: string): Promise<boolean> {
+    const values = [session.id, session.tokenHash, tokenHash(token)];
+    return (await this.dataSource.query<unknown[]>(CHANGE_TOKEN, values)).length > 0;
+  }
+
   async #endSessions(which: string, values: unknown[]): Promise<number> {
     // Several rows at once, in no order: an unlink or a deletion may have some of them in hand.
     const ended = await retryConflicts(() => this.dataSource.query<SessionEnded[]>(endSessions(which), values));
@@ -179,7 +236,7 @@ export class SessionsService {
   }
 }
 
-function signedIn(row: SessionRow): SignedIn {
+function signedIn(row: SessionRow, tokenHash: Buffer): SignedIn {
   return {
     user: {
       id: row.user_id,
@@ -192,11 +249,13 @@ function signedIn(row: SessionRow): SignedIn {
     },
     session: {
       id: row.id,
+      tokenHash,
       accountId: row.account_id,
       provider: row.provider,
       signedInAt: row.signed_in_at,
       expiresAt: row.expires_at,
       isRecent: row.is_recent,
     },
+    linksVersion: row.links_version,
   };
 }

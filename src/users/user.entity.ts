@@ -33,9 +33,13 @@ export class User {
   @Column({ name: 'block_reason', type: 'text', nullable: true })
   blockReason: string | null;
 
-  /** Links that were begun before may not be finished. */
+  /** Only the previous release reads it; see `linksVersion`. */
   @Column({ name: 'links_voided_at', type: 'timestamptz', nullable: true })
   linksVoidedAt: Date | null;
+
+  /** Counts what ends links that were begun or confirmed before: these carry the number and must find it unchanged. */
+  @Column({ name: 'links_version', type: 'integer' })
+  linksVersion: number;
 
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;

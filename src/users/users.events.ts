@@ -11,7 +11,10 @@ export interface UserBlocked {
 
 export type UserUnblocked = UserBlocked;
 
-export interface UserRoleChanged extends UserBlocked {
+export interface UserRoleChanged {
+  readonly userId: string;
+  /** The admin who did it, or the user, by a merge. Null: the setting `ADMIN_ACCOUNTS`, at a sign-in. */
+  readonly actorId: string | null;
   readonly from: 'user' | 'viewer' | 'admin';
   readonly to: 'user' | 'viewer' | 'admin';
 }

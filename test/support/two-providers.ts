@@ -1,6 +1,9 @@
 import { EventEmitter2 } from '@nestjs/event-emitter';
+import { randomUUID } from 'node:crypto';
+import type { Actor } from '../../src/access/client.js';
 import type { Environment } from '../../src/config/environment.js';
 import { ACCOUNT_LINKED, ACCOUNT_UNLINKED } from '../../src/oauth-accounts/oauth-accounts.events.js';
+import { tokenHash } from '../../src/crypto/random-token.js';
 import { OAUTH_FAILED } from '../../src/oauth/oauth.events.js';
 import { SESSION_ENDED } from '../../src/sessions/sessions.events.js';
 import { USER_DELETED, USER_MERGED, USER_REGISTERED, USER_SIGNED_IN } from '../../src/auth/auth.events.js';
@@ -62,6 +65,11 @@ export class TwoProviders {
     readonly database: TestDatabase,
     readonly providers: Readonly<Record<At, TestProvider>>,
   ) {
+    this.listen(app);
+  }
+
+  /** Hears what this application announces, too. */
+  listen(app: TestApp): void {
     const emitter = app.nest.get(EventEmitter2);
     for (const name of ANNOUNCED) emitter.on(name, (payload: unknown) => void this.events.push({ name, payload }));
   }
@@ -124,6 +132,16 @@ export class TwoProviders {
 
   async link(browser: Browser, proof: Proof): Promise<Response> {
     return browser.get(this.prove(proof, await this.beginLink(browser, proof.at)), JSON_ONLY);
+  }
+
+  /** Somebody as a service sees who acts, in the session of their browser. */
+  async actor({ id, browser }: Person): Promise<Actor> {
+    const hash = tokenHash(browser.sessionToken ?? '');
+    const [session] = await this.database.query<{ id: string }>('SELECT id FROM sessions WHERE token_hash = $1', [
+      hash,
+    ]);
+    const client = { ip: '192.0.2.1', userAgent: null, reference: 'TEST-TEST-TEST' };
+    return { id, session: { id: session?.id ?? randomUUID(), tokenHash: hash }, client };
   }
 
   /** Somebody with two ways in. */

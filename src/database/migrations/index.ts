@@ -9,6 +9,7 @@ import { Dashboard1764340000000 } from './1764340000000-dashboard.js';
 import { UnverifiedAttempts1764430000000 } from './1764430000000-unverified-attempts.js';
 import { AuditUser1764450000000 } from './1764450000000-audit-user.js';
 import { AuthenticatedAt1764460000000 } from './1764460000000-authenticated-at.js';
+import { LinksVersion1764461000000 } from './1764461000000-links-version.js';
 import { CanonicalEmail1764470001000 } from './1764470001000-canonical-email.js';
 import { RefreshTokenVersion1764490000000 } from './1764490000000-refresh-token-version.js';
 import { RevocationCauses1764490100000 } from './1764490100000-revocation-causes.js';
@@ -26,6 +27,7 @@ export const MIGRATIONS = [
   UnverifiedAttempts1764430000000,
   AuditUser1764450000000,
   AuthenticatedAt1764460000000,
+  LinksVersion1764461000000,
   CanonicalEmail1764470001000,
   RefreshTokenVersion1764490000000,
   RevocationCauses1764490100000,
