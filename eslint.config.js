@@ -25,6 +25,33 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts', 'examples/**/*.ts'],
+    ignores: ['src/**/*.spec.ts', 'src/database/connections.ts'],
+    rules: {
+      // A connection that nothing guards ends the process when it is lost, and one that is not returned is lost to all.
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            {
+              name: 'pg',
+              importNames: ['default', 'Client', 'Pool', 'native'],
+              allowTypeImports: true,
+              message: 'Use src/database/connections.ts.',
+            },
+          ],
+        },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'CallExpression[callee.property.name=/^(connect|createQueryRunner|obtainMasterConnection)$/]',
+          message: 'Use DatabasePool.withClient of src/database/connections.ts, or a transaction of TypeORM.',
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.js'],
     languageOptions: {
       globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly' },

@@ -32,6 +32,6 @@ export class AttemptsApi {
   ): Promise<void> {
     await this.attempts.refuseUnknown(filters);
     await this.exports.record(actor, 'attempts', filters);
-    await sendCsv(response, 'sign-in-attempts', await this.attempts.file(filters));
+    await sendCsv(response, 'sign-in-attempts', this.attempts.file(filters));
   }
 }

@@ -39,7 +39,7 @@ export class Attempts {
   }
 
   /** All of them that the filters find, as a CSV file. */
-  async file(filters: AttemptFilters): Promise<Readable> {
+  file(filters: AttemptFilters): Readable {
     const columns = attemptColumns((id) => this.names.of(id));
     return this.files.read(ATTEMPTS, columns, { conditions: attemptConditions(filters), sort: ATTEMPT_ORDER });
   }

@@ -32,6 +32,6 @@ export class AuditLogApi {
   ): Promise<void> {
     await this.log.refuseUnknown(filters);
     await this.exports.record(actor, 'audit', filters);
-    await sendCsv(response, 'audit', await this.log.file(filters));
+    await sendCsv(response, 'audit', this.log.file(filters));
   }
 }

@@ -58,7 +58,7 @@ export class LinkedAccountsApi {
   ): Promise<void> {
     await this.accounts.refuseUnknownProvider(filters.provider);
     await this.exports.record(actor, 'accounts', filters);
-    await sendCsv(response, 'linked-accounts', await this.accounts.file(filters));
+    await sendCsv(response, 'linked-accounts', this.accounts.file(filters));
   }
 
   @Post('accounts/unlink')

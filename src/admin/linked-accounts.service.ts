@@ -32,7 +32,7 @@ export class LinkedAccounts {
   }
 
   /** All of them that the filters find, as a CSV file. */
-  async file(filters: LinkedAccountFilters): Promise<Readable> {
+  file(filters: LinkedAccountFilters): Readable {
     const columns = linkedAccountColumns((id) => this.names.of(id));
     return this.files.read(LINKED_ACCOUNTS, columns, {
       conditions: linkedAccountConditions(filters),

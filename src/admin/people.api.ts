@@ -38,7 +38,7 @@ export class PeopleApi {
     @Res() response: Response,
   ): Promise<void> {
     await this.exports.record(actor, 'users', filters);
-    await sendCsv(response, 'people', await this.reader.file(filters));
+    await sendCsv(response, 'people', this.reader.file(filters));
   }
 
   @Get('users/:id')

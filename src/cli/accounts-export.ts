@@ -53,7 +53,7 @@ export function addAccountsExport(program: Command): void {
           await new Exports(dataSource).record(undefined, 'accounts', filters);
           const progress = startProgress(process.stderr, 'Exporting', total.value);
           const columns = linkedAccountColumns((id) => ({ id, label: id, mark: undefined, configured: false }));
-          const file = await new CsvFiles(copyOut).read(LINKED_ACCOUNTS, columns, { conditions, sort: filters.sort });
+          const file = new CsvFiles(copyOut).read(LINKED_ACCOUNTS, columns, { conditions, sort: filters.sort });
           let lines = 0;
           try {
             for await (const piece of file as AsyncIterable<Buffer>) {

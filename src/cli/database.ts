@@ -26,7 +26,7 @@ export async function withDatabase<Result>(
   config: DatabaseConfig,
   work: (client: Client) => Promise<Result>,
 ): Promise<Result> {
-  const { connect } = await import('../database/connect.js');
+  const { connect } = await import('../database/connections.js');
   const { isDatabaseUnavailable, isSchemaMissing } = await import('../database/database.errors.js');
   return withDatabaseUrl(config, async (url) => {
     const client = await connect(url, 'gatehouse command');

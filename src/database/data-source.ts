@@ -1,4 +1,5 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { DatabasePool } from './connections.js';
 import { MIGRATIONS } from './migrations/index.js';
 
 /**
@@ -12,10 +13,14 @@ const IDLE_IN_TRANSACTION_LIMIT_MS = 5000;
 /** Only for a server that answers nothing at all, a stopped process or a dead network. */
 const SILENCE_LIMIT_MS = 1900;
 
+/** All that TypeORM needs of node-postgres, with connections that are guarded like every other. */
+const DRIVER = { Pool: DatabasePool };
+
 /** The connection of the running application. */
 export function dataSourceOptions(url: string, poolSize: number): DataSourceOptions {
   return {
     type: 'postgres',
+    driver: DRIVER,
     url,
     migrations: MIGRATIONS,
     // Schema changes come from migrations alone; extensions need rights that a managed Postgres may not give.
@@ -39,6 +44,7 @@ export function dataSourceOptions(url: string, poolSize: number): DataSourceOpti
 export function migrationDataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
+    driver: DRIVER,
     url,
     migrations: MIGRATIONS,
     synchronize: false,

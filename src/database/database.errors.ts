@@ -28,8 +28,8 @@ const CONNECTION_CODES = new Set([
  */
 const UNAVAILABLE_STATES = /^(08...|40001|40P01|53...|57...|55P03|25006|25P03)$/;
 
-// node-postgres and its pool say these without any code.
-const UNAVAILABLE_MESSAGES = /timeout exceeded when trying to connect|Connection terminated|Query read timeout|not queryable|Cannot use a pool after|DataSource is not initialized/; // prettier-ignore
+// node-postgres, its pool and TypeORM say these without any code. A query runner is released early when its connection is lost.
+const UNAVAILABLE_MESSAGES = /timeout exceeded when trying to connect|Connection terminated|timeout expired|Query read timeout|not queryable|Query runner already released|Cannot use a pool after|DataSource is not initialized/; // prettier-ignore
 
 export function isConnectionError(error: unknown): boolean {
   const code = codeOf(error);

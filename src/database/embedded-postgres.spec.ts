@@ -387,7 +387,9 @@ async function ask(url: string, statements: string): Promise<unknown[]> {
 async function compile(program: string): Promise<string> {
   for (const room of ['config', 'database']) await mkdir(join(program, room), { recursive: true });
   await writeFile(join(program, 'package.json'), '{"type":"module"}');
-  const sources = (await readdir(ROOM)).filter((name) => /^(embedded-)?postgres.*(?<!\.spec)\.ts$/.test(name));
+  const sources = (await readdir(ROOM)).filter((name) =>
+    /^(connections|database\.errors|(embedded-)?postgres.*(?<!\.spec))\.ts$/.test(name),
+  );
   for (const source of ['config/plain-error.ts', ...sources.map((name) => `database/${name}`)]) {
     const { code } = await transformFile(join(ROOM, '..', source), {
       swcrc: false,

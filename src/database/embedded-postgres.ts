@@ -11,7 +11,8 @@
  */
 import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, DatabaseError, escapeIdentifier } from 'pg';
+import { DatabaseError, escapeIdentifier } from 'pg';
+import { runOnce } from './connections.js';
 import { EmbeddedPostgresError } from './embedded-postgres.errors.js';
 import { findBinaries } from './postgres-binaries.js';
 import { openCluster, placeFolder, ROLE, sweepFolder } from './postgres-cluster.js';
@@ -131,10 +132,10 @@ function addressOf(port: number, password: string, database: string): string {
 async function ensureDatabase(port: number, password: string, database: string): Promise<void> {
   const connection = { host: HOST, port, user: ROLE, password, ssl: false, connectionTimeoutMillis: CONNECT_LIMIT_MS };
   try {
-    await query({ ...connection, database }, 'SELECT 1');
+    await runOnce({ ...connection, database }, 'SELECT 1');
   } catch (error) {
     if (codeOf(error) !== UNKNOWN_DATABASE) throw error;
-    await query({ ...connection, database: 'postgres' }, `CREATE DATABASE ${escapeIdentifier(database)}`).catch(
+    await runOnce({ ...connection, database: 'postgres' }, `CREATE DATABASE ${escapeIdentifier(database)}`).catch(
       (failure: unknown) => {
         // Whoever started or joined this server at the same moment was faster.
         if (!DATABASE_EXISTS.includes(codeOf(failure))) throw failure;
@@ -145,16 +146,4 @@ async function ensureDatabase(port: number, password: string, database: string):
 
 function codeOf(error: unknown): string {
   return error instanceof DatabaseError ? (error.code ?? '') : '';
-}
-
-async function query(connection: object, statement: string): Promise<void> {
-  const client = new Client(connection);
-  // A server that ends in the middle rejects the query and says so here a second time, which would end us too.
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,5 +1,6 @@
-import type { Pool, QueryResultRow } from 'pg';
+import type { QueryResultRow } from 'pg';
 import type { DataSource } from 'typeorm';
+import { poolOf } from './connections.js';
 
 /** Longer than a statement's own limit: it is over because the server says so, unless the server says nothing more. */
 const SILENCE_MARGIN_MS = 1000;
@@ -17,10 +18,7 @@ export async function readAtLength<Result>(
   limitMs: number,
   read: (query: LongQuery) => Promise<Result>,
 ): Promise<Result> {
-  const { master: pool } = dataSource.driver as unknown as { master: Pool };
-  const client = await pool.connect();
-  let failure: Error | undefined;
-  try {
+  return poolOf(dataSource).withClient(async (client) => {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await client.query(`SET LOCAL statement_timeout = ${Math.round(limitMs)}`);
     const result = await read(async <Row extends QueryResultRow>(text: string, values: readonly unknown[] = []) => {
@@ -29,11 +27,5 @@ export async function readAtLength<Result>(
     });
     await client.query('COMMIT');
     return result;
-  } catch (error) {
-    // A connection that cannot even undo is not one for somebody else.
-    await client.query('ROLLBACK').catch((cause: unknown) => (failure = cause as Error));
-    throw error;
-  } finally {
-    client.release(failure);
-  }
+  });
 }

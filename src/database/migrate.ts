@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
-import { connect } from './connect.js';
+import { connect } from './connections.js';
 import { migrationDataSource } from './data-source.js';
 import { MIGRATIONS } from './migrations/index.js';
 

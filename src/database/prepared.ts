@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
-import type { Pool, QueryResultRow } from 'pg';
+import type { QueryResultRow } from 'pg';
+import { poolOf } from './connections.js';
 
 /** A statement that every connection parses and plans once. Names are unique within the application. */
 export interface PreparedStatement {
@@ -16,7 +17,6 @@ export async function runPrepared<Row extends QueryResultRow>(
   statement: PreparedStatement,
   values: readonly unknown[],
 ): Promise<Row[]> {
-  const { master: pool } = dataSource.driver as unknown as { master: Pool };
-  const result = await pool.query<Row>({ ...statement, values: [...values] });
+  const result = await poolOf(dataSource).query<Row>({ ...statement, values: [...values] });
   return result.rows;
 }

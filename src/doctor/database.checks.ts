@@ -1,5 +1,6 @@
-import pg, { type PoolClient } from 'pg';
+import type { PoolClient } from 'pg';
 import { isLoopback } from '../config/web-address.js';
+import { DatabasePool } from '../database/connections.js';
 import { DatabaseUnreachableError, isSchemaMissing } from '../database/database.errors.js';
 import { compareMigrations } from '../database/migrate.js';
 import { counted } from '../text/numbers.js';
@@ -50,7 +51,7 @@ export interface ExaminedDatabase {
 
 /** The looks at a database, over connections that end with `close`. */
 export function databaseChecks(database: ExaminedDatabase): { checks: Check[]; close: () => Promise<void> } {
-  const pool = new pg.Pool({
+  const pool = new DatabasePool({
     connectionString: database.url,
     max: CONNECTIONS,
     application_name: 'gatehouse doctor',
@@ -58,9 +59,7 @@ export function databaseChecks(database: ExaminedDatabase): { checks: Check[]; c
     statement_timeout: STATEMENT_LIMIT_MS,
     query_timeout: SILENCE_LIMIT_MS,
   });
-  // A connection that is lost rejects its query; without a listener it would also end the process.
-  pool.on('error', () => undefined);
-  const first = pool.connect();
+  const first = pool.withClient((client) => Promise.resolve(connectionFindings(client, database.url)));
   // Told by the first check; the others have nothing to add.
   const isReached = first.then(
     () => true,
@@ -72,15 +71,12 @@ export function databaseChecks(database: ExaminedDatabase): { checks: Check[]; c
     subject,
     run: async () => {
       if (!(await isReached)) return [];
-      const client = await pool.connect();
       try {
-        return await examineWith(client);
+        return await pool.withClient(examineWith);
       } catch (error) {
         // That a migration has not made it yet is told where migrations are.
         if (isSchemaMissing(error)) return [];
         throw error;
-      } finally {
-        client.release();
       }
     },
   });
@@ -88,18 +84,12 @@ export function databaseChecks(database: ExaminedDatabase): { checks: Check[]; c
     area: 'database',
     subject: 'The connection to the database',
     run: async () => {
-      let client: PoolClient;
       try {
-        client = await first;
+        return await first;
       } catch (cause) {
         const { message } = new DatabaseUnreachableError(database.url, cause);
         const [what = ''] = message.split(' Check DATABASE_URL');
         return [problem('database', what, 'Check DATABASE_URL, and that the server runs and lets this machine in.')];
-      }
-      try {
-        return connectionFindings(client, database.url);
-      } finally {
-        client.release();
       }
     },
   };
