@@ -1,13 +1,6 @@
 import { Module } from '@nestjs/common';
-import {
-  allow,
-  canonicalEmail,
-  domainOf,
-  type OAuthAuthorized,
-  OnOAuthAuthorized,
-  refuse,
-  type Verdict,
-} from 'gatehouse';
+import { allow, canonicalEmail, domainOf, OnOAuthAuthorized, refuse } from 'gatehouse';
+import type { OAuthAuthorized, Verdict } from 'gatehouse';
 
 const DOMAIN = 'navy.example';
 

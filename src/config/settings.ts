@@ -91,7 +91,8 @@ export const SETTINGS = {
       error: 'must be a comma list of provider:subject, for example google:108…',
     }),
     otherwise: 'none (with the stand-in: its person "Ada")',
-    meaning: 'comma list `provider:subject`; these accounts get the role `admin` at sign-in',
+    meaning:
+      'comma list `provider:subject`; these accounts get the role `admin` at every sign-in, which undoes a demotion; the change is audited and published',
   },
   SESSION_IDLE_DAYS: { read: days, otherwise: '14', meaning: 'days without a visit after which a session ends' },
   SESSION_ABSOLUTE_DAYS: { read: days, otherwise: '90', meaning: 'days after which a session ends in any case' },
