@@ -20,7 +20,9 @@ const AT_A_TIME = 64;
 const PAUSE_MS = 10_001;
 const FORGOTTEN_MS = 60_001;
 
-const DOWN = faultNamed('503 with an HTML page');
+const DOWN = faultNamed('reset before headers');
+/** An answer, so whoever gives it is there: a junk code can cause it. */
+const ANSWERS_503 = faultNamed('503 with an HTML page');
 const HANGS = faultNamed('hang');
 const OK = { status: 303, code: 'ok' };
 const UNREACHABLE = { status: 502, code: 'provider_unreachable' };
@@ -266,11 +268,51 @@ describe('a provider with troubles that pass', () => {
     },
   );
 
-  it.each(['429 with Retry-After', 'refused', 'reset before headers'])('is down after enough of: %s', async (fault) => {
+  it.each(['refused', 'reset before headers'])('is down after enough of: %s', async (fault) => {
     google.faults.set('token', faultNamed(fault));
     for (let each = 0; each < ENOUGH; each++) expect(await signIn()).toEqual(UNREACHABLE);
     expect(google.count('token')).toBeLessThanOrEqual(20);
   });
+});
+
+describe('the input of a visitor', () => {
+  const JUNK_FAULTS = ['500 with an HTML page', '503 with an HTML page', '429 with Retry-After', 'server_error with status 500', 'invalid_grant with status 400', 'JSON {}']; // prettier-ignore
+
+  /** A callback with a code that nobody was given. */
+  async function junk(): Promise<void> {
+    const browser = new Browser(app.url);
+    const state = new URL(await browser.begin()).searchParams.get('state') ?? '';
+    await browser.get(`/google/authorized?code=junk&state=${state}`);
+  }
+
+  it.each(JUNK_FAULTS)('closes no provider that answers junk codes with: %s', async (fault) => {
+    google.faults.set('token', faultNamed(fault));
+    for (let each = 0; each < ENOUGH; each++) await junk();
+    expect(await buttons()).toEqual([GOOGLE_BUTTON, PLAIN_BUTTON]);
+    google.faults.clear();
+    expect(await signIn()).toEqual(OK);
+  });
+
+  it.each(JUNK_FAULTS)('ends no probe badly: a junk code answered with: %s', async (fault) => {
+    await goDown();
+    later(PAUSE_MS);
+    google.faults.set('token', faultNamed(fault));
+    await junk();
+    google.faults.clear();
+    expect(await signIn()).toEqual(OK);
+  });
+
+  it.each(['500 with an HTML page', '429 with Retry-After'])(
+    'closes no API for the others: one user gets %s',
+    async (fault) => {
+      const [one, other] = [await signInSomebody(app, google), await signInSomebody(app, google)];
+      const client = app.nest.get(ProviderClient);
+      google.faults.set('api', faultNamed(fault));
+      for (let each = 0; each < ENOUGH; each++) await client.for(one.user, 'google').fetch('/api/things');
+      google.faults.clear();
+      expect((await client.for(other.user, 'google').fetch('/api/things')).status).toBe(200);
+    },
+  );
 });
 
 describe('calls of a kind', () => {
@@ -278,30 +320,35 @@ describe('calls of a kind', () => {
     const { user } = await signInSomebody(app, google);
     const api = app.nest.get(ProviderClient).for(user, 'google');
     google.faults.set('api', DOWN);
-    for (let each = 0; each < 19; each++) expect((await api.fetch('/api/things')).status).toBe(503);
-    expect((await api.fetch('/api/things')).status).toBe(503);
+    for (let each = 0; each < 20; each++) {
+      await expect(api.fetch('/api/things')).rejects.toMatchObject({ message: expect.stringContaining('connection') });
+    }
     await expect(api.fetch('/api/things')).rejects.toMatchObject({
       code: 'provider_unreachable',
       message: 'not available right now',
     });
-    expect(google.count('api')).toBe(20);
+    // A GET whose connection was reset is sent once more.
+    expect(google.count('api')).toBe(2 * 20);
     expect(await signIn()).toEqual(OK);
     expect(await buttons()).toEqual([GOOGLE_BUTTON, PLAIN_BUTTON]);
   });
 
-  it('leave sign-ins alone: a person reloads the page until the provider has enough of it', async () => {
+  it('leave sign-ins and other users alone: a user reloads the page until the provider has enough of it', async () => {
     const { browser } = await signInSomebody(app, google);
     google.faults.set('userinfo', faultNamed('429 with Retry-After'));
     for (let each = 0; each < ENOUGH; each++)
       expect((await browser.get('/', { accept: 'text/html' })).status).toBe(200);
-    expect(google.count('userinfo')).toBe(20);
+    expect(google.count('userinfo')).toBe(ENOUGH);
     expect(await signIn()).toEqual(OK);
+    google.faults.clear();
+    const other = await signInSomebody(app, google);
+    expect(await app.nest.get(ProviderClient).for(other.user, 'google').userinfo()).toBeDefined();
     expect(await buttons()).toEqual([GOOGLE_BUTTON, PLAIN_BUTTON]);
   });
 
   it('leave sign-ins alone: tokens cannot be taken back', async () => {
     const provider = app.nest.get(ProviderRegistry).get('google');
-    google.faults.set('revoke', DOWN);
+    google.faults.set('revoke', ANSWERS_503);
     for (let each = 0; each < ENOUGH; each++) {
       const revoked = app.nest
         .get(RevocationEndpoint)
@@ -331,7 +378,7 @@ describe('calls of a kind', () => {
 
 describe('a provider that describes itself', () => {
   it('may be down when Gatehouse starts: its button says so once that is known, and it comes back', async () => {
-    google.faults.set('discovery', DOWN);
+    google.faults.set('discovery', ANSWERS_503);
     const { GOOGLE_CLIENT_ID = '', GOOGLE_CLIENT_SECRET = '', GOOGLE_ISSUER = '' } = google.environment('GOOGLE');
     const found = { GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GOOGLE_ISSUER };
     await app.close();
@@ -351,7 +398,7 @@ describe('a provider that describes itself', () => {
     const { GOOGLE_CLIENT_ID = '', GOOGLE_CLIENT_SECRET = '', GOOGLE_ISSUER = '' } = google.environment('GOOGLE');
     await app.close();
     app = await startApp(database.url, { GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GOOGLE_ISSUER });
-    google.faults.set('discovery', DOWN);
+    google.faults.set('discovery', ANSWERS_503);
     const begin = () => ended(new Browser(app.url).get('/google', { accept: 'application/json' }));
     for (let each = 0; each < ENOUGH; each++) expect(await begin()).toEqual(UNREACHABLE);
     expect(google.count('discovery')).toBe(20);

@@ -1,6 +1,7 @@
 import type { SignedInUser } from '../access/signed-in.js';
 import { canonicalEmail } from '../config/email-address.js';
 import { FieldError } from './account.errors.js';
+import { own } from '../text/own.js';
 
 const NAME_LIMIT = 255; // as of a name that comes from a provider
 
@@ -52,7 +53,7 @@ function onlyField(form: unknown, name: string): string {
   const fields = (form ?? {}) as Readonly<Record<string, unknown>>;
   const other = Object.keys(fields).find((key) => key !== name);
   if (other !== undefined) throw new FieldError(other.slice(0, NAME_LIMIT), 'is not known');
-  const value = fields[name];
+  const value = own(fields, name);
   if (typeof value !== 'string') throw new FieldError(name, 'must be there once');
   return value;
 }

@@ -1,5 +1,6 @@
 import type { PersonalEntry } from '../audit/audit-trail.js';
 import type { ReconnectReason } from '../oauth-accounts/reconnect-required.error.js';
+import { own } from '../text/own.js';
 
 /** A moment as a page writes it, and as a program reads it. */
 export interface Moment {
@@ -55,7 +56,7 @@ const SCOPE_MEANINGS: Readonly<Record<string, string>> = {
 export function plainScopes(scopes: readonly string[]): PlainScope[] {
   const plain = scopes.map((name) => ({
     name,
-    meaning: Object.hasOwn(SCOPE_MEANINGS, name) ? SCOPE_MEANINGS[name] : undefined,
+    meaning: own(SCOPE_MEANINGS, name),
   }));
   return plain.filter(
     ({ meaning }, index) =>
@@ -89,6 +90,6 @@ const SENTENCES: Readonly<Record<string, (provider: string) => string>> = {
  * @param labelOf the name people know a provider by
  */
 export function sentenceOf({ action, data }: PersonalEntry, labelOf: (provider: string) => string): string {
-  const sentence = Object.hasOwn(SENTENCES, action) ? SENTENCES[action] : undefined;
+  const sentence = own(SENTENCES, action);
   return sentence?.(data.provider === undefined ? 'a provider' : labelOf(data.provider)) ?? action;
 }

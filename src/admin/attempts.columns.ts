@@ -3,6 +3,7 @@ import type { ShownAttempt } from './attempts.listing.js';
 import { decisionText, durationText, STEPS, WHY_FAILED } from './attempts.wording.js';
 import { personCell, softCell, timeCell } from './cells.js';
 import type { Cell, Column } from './columns.js';
+import { own } from '../text/own.js';
 
 /** What is seen of an attempt: on the page those with a label, in the CSV file those with a value. In their order. */
 export const attemptColumns = (nameOf: (provider: string) => NamedProvider): readonly Column<ShownAttempt>[] => [
@@ -60,8 +61,8 @@ function outcomeCell({ outcome, intent }: ShownAttempt): Cell {
 
 function failureCell({ code, step }: ShownAttempt): Cell {
   if (code === null) return softCell('–');
-  const where = step === null ? undefined : (STEPS[step] ?? step);
-  return { text: code, isCode: true, note: where, beside: WHY_FAILED[code] };
+  const where = step === null ? undefined : (own(STEPS, step) ?? step);
+  return { text: code, isCode: true, note: where, beside: own(WHY_FAILED, code) };
 }
 
 function decisionCell({ decision, reasons }: ShownAttempt): Cell {

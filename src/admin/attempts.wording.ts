@@ -1,3 +1,5 @@
+import { own } from '../text/own.js';
+
 /** Why a sign-in failed, to whoever runs this place. The person was told in words of their own (web/error-texts). */
 export const WHY_FAILED: Readonly<Record<string, string>> = {
   unknown_provider: 'There is no such provider here.',
@@ -56,7 +58,7 @@ const DECISIONS: Readonly<Record<string, string>> = {
   refuse: 'refused',
 };
 
-export const decisionText = (decision: string): string => DECISIONS[decision] ?? decision;
+export const decisionText = (decision: string): string => own(DECISIONS, decision) ?? decision;
 
 /** "62 ms", "1.4 s", "12 s", "3 min 5 s" */
 export function durationText(from: Date, to: Date): string {

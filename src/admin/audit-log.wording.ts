@@ -1,3 +1,5 @@
+import { own } from '../text/own.js';
+
 /** What was done, to whoever runs this place. What stands in the data is said beside it. */
 export const ACTS: Readonly<Record<string, string>> = {
   'user.registered': 'came for the first time',
@@ -22,13 +24,13 @@ export const ACTS: Readonly<Record<string, string>> = {
 };
 
 /** An act without words here is told by its name. */
-export const actText = (action: string): string => (Object.hasOwn(ACTS, action) ? (ACTS[action] ?? action) : action);
+export const actText = (action: string): string => own(ACTS, action) ?? action;
 
 const NAMES: Readonly<Record<string, string>> = { device: 'browser', filteredBy: 'filtered by' };
 
 /** "provider: google, browser: Firefox on Linux" */
 export function dataText(data: Readonly<Record<string, unknown>>): string | undefined {
-  const told = Object.entries(data).map(([name, value]) => [NAMES[name] ?? name, valueText(value)] as const);
+  const told = Object.entries(data).map(([name, value]) => [own(NAMES, name) ?? name, valueText(value)] as const);
   const parts = told.flatMap(([name, text]) => (text === '' ? [] : [`${name}: ${text}`]));
   return parts.length === 0 ? undefined : parts.join(', ');
 }

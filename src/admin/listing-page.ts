@@ -4,6 +4,7 @@ import { ValidationFailedError } from '../api/validation-failed.error.js';
 import { counted, inFull } from '../text/numbers.js';
 import type { Cell, Column } from './columns.js';
 import type { CountedPage, Total } from './listing.js';
+import { own } from '../text/own.js';
 
 /** A field of the form above a listing. */
 export interface FilterField {
@@ -43,7 +44,7 @@ interface PageQuery<Query> {
 
 export function readPageQuery<Schema extends z.ZodObject>(schema: Schema, query: unknown): PageQuery<z.infer<Schema>> {
   const known = Object.entries((query ?? {}) as Record<string, unknown>).filter(
-    ([name, value]) => name in schema.shape && value !== '',
+    ([name, value]) => Object.hasOwn(schema.shape, name) && value !== '',
   );
   const issues = schema.safeParse(Object.fromEntries(known)).error?.issues ?? [];
   const wrong = new Set(issues.map(({ path }) => String(path[0])));
@@ -112,7 +113,7 @@ function listingPage<Item>(
 ) {
   const { path, called, fields, orders, none, csvPath, chosenFor } = facts;
   const columns = facts.columns.filter((column) => column.label !== undefined && column.cell !== undefined);
-  const filters = fields.filter(({ name }) => given[name] !== undefined);
+  const filters = fields.filter(({ name }) => own(given, name) !== undefined);
   const sort = given.sort ?? orders[0]?.value ?? '';
   const go = (change: Readonly<Record<string, string | undefined>>) =>
     addressOf(path, { ...given, cursor: undefined, ...change });
@@ -125,12 +126,15 @@ function listingPage<Item>(
     fields: fields.map((field) => ({
       name: field.name,
       label: field.label,
-      value: given[field.name] ?? '',
+      value: own(given, field.name) ?? '',
       isSearch: field.kind === 'search',
       isChoice: field.kind === 'choice',
       isDay: field.kind === 'day',
       any: field.any ?? 'any',
-      options: (field.options ?? []).map((option) => ({ ...option, selected: option.value === given[field.name] })),
+      options: (field.options ?? []).map((option) => ({
+        ...option,
+        selected: option.value === own(given, field.name),
+      })),
     })),
     orders: orders.map((order) => ({ ...order, selected: order.value === sort })),
     limit: given.limit,

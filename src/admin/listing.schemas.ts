@@ -11,12 +11,16 @@ export const searchText = z
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'May not have control characters.')
   .describe('A part of it, in capitals or not.');
 
+/** The years that both JavaScript and Postgres write with four digits: a time zone can lead out of them. */
+const isOfOurEra = (date: Date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999;
+
 /** A moment (RFC 3339) or a day, which is its beginning in UTC. */
 export const instant = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], {
     error: 'Must be a time (RFC 3339) or a day (YYYY-MM-DD).',
   })
-  .transform((text) => new Date(text));
+  .transform((text) => new Date(text))
+  .refine(isOfOurEra, 'Must be in the years 0001 to 9999.');
 
 export const providerId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'Is no provider.');
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ValidationFailedError } from '../api/validation-failed.error.js';
 import { literal } from '../database/copy-out.js';
 import { type Cursor, readCursor, writeCursor } from './cursor.js';
+import { own } from '../text/own.js';
 
 /** What rows can be ordered by: an expression that an index of its own begins with, the id after it. Never null. */
 export interface SortKey {
@@ -162,7 +163,8 @@ const idFromText = ({ type }: Listing<never, unknown>['id']) => (type === 'uuid'
 
 const KEY_SHAPES = {
   text: z.string().regex(/^[^\0]*$/),
-  timestamptz: z.iso.datetime({ precision: 6 }),
+  // Postgres has no year 0.
+  timestamptz: z.iso.datetime({ precision: 6 }).refine((text) => !text.startsWith('0000')),
 };
 const ID_SHAPES = { uuid: z.guid(), bytea: z.string().regex(/^([\da-f]{2})+$/) };
 
@@ -175,7 +177,7 @@ function isOfTypes(
 }
 
 function keyOf(sorts: Listing<never, unknown>['sorts'], sort: string): SortKey {
-  const key = sorts[sort.replace(/^-/, '')];
+  const key = own(sorts, sort.replace(/^-/, ''));
   if (!key) throw new TypeError(`no order ${sort}`);
   return key;
 }

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { calledOf } from './people.columns.js';
 import { PeopleReader } from './people.reader.js';
+import { own } from '../text/own.js';
 
 type PersonInFull = Awaited<ReturnType<PeopleReader['read']>>;
 
@@ -111,11 +112,11 @@ export class PersonPage {
     const { from, to, reason, sessions } = acted?.data ?? {};
     const change = typeof from === 'string' && typeof to === 'string' ? `, from ${from} to ${to}` : '';
     const many = typeof sessions === 'number' ? ` (${sessions})` : '';
-    const own = OWN_SENTENCES[entry.action];
-    const sentence = sentenceOf(entry, (provider) => this.providers.of(provider).label);
+    const sentence =
+      own(OWN_SENTENCES, entry.action) ?? sentenceOf(entry, (provider) => this.providers.of(provider).label);
     return {
       at: moment(entry.at),
-      sentence: `${own ?? sentence}${change}${many}`,
+      sentence: `${sentence}${change}${many}`,
       reason: typeof reason === 'string' ? reason : undefined,
       device: entry.data.device,
       newDevice: entry.newDevice,

@@ -4,6 +4,7 @@ import type { Request, Response } from 'express';
 import { type OwnCookie, ownCookie } from '../access/own-cookie.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { own } from '../text/own.js';
 
 const LIFETIME_MS = 10 * 60_000;
 
@@ -17,7 +18,7 @@ export class PendingLinkCookie {
   }
 
   read(request: Request): string | undefined {
-    return parseCookie(request.headers.cookie ?? '')[this.#cookie.name];
+    return own(parseCookie(request.headers.cookie ?? ''), this.#cookie.name);
   }
 
   write(response: Response, token: string): void {

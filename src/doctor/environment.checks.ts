@@ -45,7 +45,7 @@ function readTheRest(
   const wrong = problems.map(({ setting }) => setting);
   const named = (environment.OIDC_PROVIDERS ?? '').split(',').map((name) => name.trim());
   const isHurt = (id: string) =>
-    wrong.some((setting) => !(setting in SETTINGS) && setting.startsWith(`${settingPrefix(id)}_`));
+    wrong.some((setting) => !Object.hasOwn(SETTINGS, setting) && setting.startsWith(`${settingPrefix(id)}_`));
   const hurt = [...catalogue.map(({ id }) => id), ...named].filter(isHurt);
   const taken = [
     ...wrong,

@@ -1,5 +1,6 @@
 import { OAuthError } from './oauth.errors.js';
 import type { Details } from './provider.js';
+import { own } from '../text/own.js';
 
 /** The parameters of RFC 6749 §4.1.2 and RFC 9207, each exactly once. */
 export type Callback = { readonly state: string; readonly issuer?: string } & (
@@ -51,7 +52,7 @@ export function readDetails(fields: Fields, names: readonly string[]): Details {
 function single(fields: Fields, name: string, limit: number, form = PRINTABLE): string | undefined {
   // `name[]=` and `name[key]=` are lists and objects to some parsers; here they are attempts to be one.
   if (Object.keys(fields).some((key) => key.startsWith(`${name}[`))) throw bad(`${name} is not a single value`);
-  const value = fields[name];
+  const value = own(fields, name);
   if (value === undefined) return undefined;
   if (typeof value !== 'string') throw bad(`${name} appears twice`);
   if (value.length > limit || !form.test(value)) throw bad(`${name} is empty, too long or not text`);

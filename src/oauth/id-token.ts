@@ -12,9 +12,10 @@ import {
 import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { OAuthError } from './oauth.errors.js';
-import { jsonObject, ProviderHttp } from './provider-http.js';
+import { isShallow, jsonObject, ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import { waitUntil } from './shared-read.js';
+import { own } from '../text/own.js';
 
 /** How far a provider's clock and ours may differ. */
 export const CLOCK_TOLERANCE_IN_SECONDS = 60;
@@ -91,6 +92,7 @@ export class IdTokenVerifier {
       [customFetch]: () => Promise.reject(new TypeError('the key cache was bypassed')),
     });
     const claims = getValidatedIdTokenClaims(processed) as unknown as Record<string, unknown>;
+    if (!isShallow(claims)) throw new OAuthError('provider_answer_invalid', 'id_token', 'nested too deeply');
     refuseLooseTimes(claims);
     // OpenID Connect Core §3.1.3.7 (5): the library asks for azp only beside several audiences.
     if (claims.azp !== undefined && claims.azp !== client.client_id) {
@@ -196,7 +198,7 @@ function unverifiedClaims(idToken: string): Record<string, unknown> {
 /** `https://…/{tid}/v2.0` with the token's own claim: issuer and claim then stand in one signed token, and agree. */
 function filledIn(spelling: string, claims: Record<string, unknown>): string {
   return spelling.replace(/\{(\w+)\}/g, (open, claim: string) => {
-    const value = claims[claim];
+    const value = own(claims, claim);
     return typeof value === 'string' && /^[\w-]+$/.test(value) ? value : open;
   });
 }

@@ -170,6 +170,29 @@ export class ProviderHttp implements OnApplicationShutdown {
   }
 }
 
+/** No honest answer is nested more deeply. Whatever walks through a value by recursion has no end of stack. */
+const DEPTH_LIMIT = 64;
+
+/** Whether no part of a JSON value is nested more deeply than any honest answer. */
+export function isShallow(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth <= DEPTH_LIMIT && level.length > 0; depth++) {
+    level = level.flatMap((part) => (typeof part === 'object' && part !== null ? Object.values(part) : []));
+  }
+  return level.length === 0;
+}
+
+/**
+ * Parses an answer that must be JSON.
+ *
+ * @throws SyntaxError for anything else, and for JSON that is nested too deeply
+ */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (!isShallow(value)) throw new SyntaxError('nested too deeply');
+  return value;
+}
+
 /**
  * Parses an answer that must be a JSON object, whatever its status.
  *
@@ -177,7 +200,7 @@ export class ProviderHttp implements OnApplicationShutdown {
  */
 export function jsonObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

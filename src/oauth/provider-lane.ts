@@ -34,6 +34,13 @@ const FAIR_CHANCE_MS = 2000;
  */
 export type LaneKind = 'sign-in' | 'api' | 'revocation';
 
+/**
+ * Steps whose requests hold nothing that a visitor or a user brought. Their answers say something about the provider. All
+ * other answers can be caused by what a request holds: a junk code that the provider answers with 500, a user who
+ * has used up a quota (429). A provider that gives them is there.
+ */
+const STEPS_OF_OUR_OWN: ReadonlySet<Step> = new Set(['discovery', 'id_token', 'revocation']);
+
 export function laneKindOf(step: Step): LaneKind {
   return step === 'api' || step === 'revocation' ? step : 'sign-in';
 }
@@ -54,7 +61,7 @@ export class ProviderLane {
   // Not the `connections` of undici: a call that is given up stays in that queue, and takes a connection to be told.
   readonly #queue = bulkhead(CALLS_AT_A_TIME, CALLS_WAITING);
   readonly #breaker = circuitBreaker(
-    handleWhen((error) => this.#isFailure(error)).orWhenResult((answer) => isFailedStatus(answer)),
+    handleWhen((error) => this.#isFailure(error)).orWhenResult((outcome) => (outcome as Outcome).isFailure),
     {
       halfOpenAfter: PAUSE_MS,
       breaker: new SamplingBreaker({
@@ -95,14 +102,16 @@ export class ProviderLane {
     if (this.#breaker.state === CircuitState.HalfOpen) throw notAvailable(step);
     const begunAt = performance.now();
     try {
-      return await this.#breaker.execute(async () => {
+      const outcome = await this.#breaker.execute(async (): Promise<Outcome & { answer: Answer }> => {
         try {
-          return await waitUntil(limit, this.#queue.execute(this.#unlessLate(limit, call)), step);
+          const answer = await waitUntil(limit, this.#queue.execute(this.#unlessLate(limit, call)), step);
+          return { answer, isFailure: STEPS_OF_OUR_OWN.has(step) && isFailedStatus(answer.status) };
         } catch (error) {
           if (limit.aborted && performance.now() - begunAt < FAIR_CHANCE_MS) throw new GivenUp(step, error);
           throw error;
         }
       });
+      return outcome.answer;
     } catch (error) {
       if (error instanceof BrokenCircuitError) throw notAvailable(step);
       if (error instanceof BulkheadRejectedError) {
@@ -132,8 +141,12 @@ export class ProviderLane {
   }
 }
 
-function isFailedStatus(answer: unknown): boolean {
-  const { status } = answer as { status: number };
+/** What a call that was answered says about the provider. */
+interface Outcome {
+  readonly isFailure: boolean;
+}
+
+function isFailedStatus(status: number): boolean {
   return status === 429 || status >= 500;
 }
 

@@ -7,6 +7,7 @@ import { ProviderDiscovery } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
 import { type ProviderAnswer, ProviderHttp } from './provider-http.js';
 import type { Details, OAuthProvider, ProviderEndpoints } from './provider.js';
+import { own } from '../text/own.js';
 
 /** Settings that stand in for the environment: the built-in stand-in speaks as a provider that nobody configured. */
 export const STAND_IN_SETTINGS = Symbol('stand-in settings');
@@ -205,7 +206,7 @@ export class ProviderRegistry implements OnApplicationBootstrap {
     if (this.#providers.has(provider.id)) throw new TypeError(`Two providers have the id "${provider.id}".`);
     if (RESERVED_IDS.has(provider.id))
       throw new TypeError(`"${provider.id}" is a route of ours, and no provider's id.`);
-    const settings = this.config.provider(provider) ?? this.standIns[provider.id];
+    const settings = this.config.provider(provider) ?? own(this.standIns, provider.id);
     if (!settings) return undefined;
     const configured = new ConfiguredProvider(provider, settings, this.http, this.config.baseUrl);
     this.#providers.set(provider.id, configured);
@@ -269,10 +270,13 @@ function isComplete(endpoints: Partial<ProviderEndpoints>, provider: OAuthProvid
 }
 
 /** The texts with the own settings put in for `{NAME}`. */
-function filledIn<Texts extends Readonly<Record<string, string>>>(texts: Texts, own: ProviderSettings['own']): Texts {
+function filledIn<Texts extends Readonly<Record<string, string>>>(
+  texts: Texts,
+  values: ProviderSettings['own'],
+): Texts {
   const entries = Object.entries(texts).map(([name, text]) => [
     name,
-    text.replace(/\{([A-Z][A-Z0-9_]*)\}/g, (_, setting: string) => own[setting] ?? ''),
+    text.replace(/\{([A-Z][A-Z0-9_]*)\}/g, (_, setting: string) => own(values, setting) ?? ''),
   ]);
   return Object.fromEntries(entries) as Texts;
 }

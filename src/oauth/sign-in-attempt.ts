@@ -7,6 +7,7 @@ import { CONFIG } from '../config/config.module.js';
 import { randomToken } from '../crypto/random-token.js';
 import { Sealer, UnsealError } from '../crypto/sealer.js';
 import { OAuthError } from './oauth.errors.js';
+import { own } from '../text/own.js';
 
 /**
  * How long a person may stay at the provider. Long enough to type a second factor, short enough that a forgotten tab
@@ -96,7 +97,7 @@ export class AttemptCookies {
    */
   read(request: Request, provider: string, state: string): SignInAttempt {
     const name = this.#name(state);
-    const value = parseCookie(request.headers.cookie ?? '')[name];
+    const value = own(parseCookie(request.headers.cookie ?? ''), name);
     if (value === undefined) throw new OAuthError('attempt_not_found', 'attempt', 'no cookie for this state');
     const attempt = this.#open(name, value);
     if (attempt?.state !== state) throw new OAuthError('state_mismatch', 'attempt', 'the cookie is of another state');

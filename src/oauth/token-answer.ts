@@ -3,6 +3,7 @@ import { OAuthError, type Step } from './oauth.errors.js';
 import { jsonObject, type ProviderAnswer } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import type { Details, TokenSet } from './provider.js';
+import { own } from '../text/own.js';
 
 const TOKEN_LIMIT = 8192;
 const TEN_YEARS_IN_SECONDS = 10 * 365 * 24 * 3600;
@@ -74,7 +75,7 @@ export function readTokenAnswer(
   const { keptDetails = [], ...quirks } = provider.provider.quirks ?? {};
   refuseErrors(provider, answer, step);
   const raw = jsonObject(answer.text) ?? {};
-  const scopes = raw[quirks.scopeMember ?? 'scope'];
+  const scopes = own(raw, quirks.scopeMember ?? 'scope');
   // A list is what it documents, or no answer of its.
   const scope = quirks.scopesAsList ? listOfScopes(scopes) : scopes;
   const parsed = tokenAnswer.safeParse({ ...raw, scope });
@@ -140,7 +141,7 @@ function scopesIn(scope: string | undefined, separator: ',' | undefined): readon
 function kept(names: readonly string[], said: Readonly<Record<string, unknown>>): Details | undefined {
   if (names.length === 0) return undefined;
   const found = names.flatMap((name) => {
-    const value = Object.hasOwn(said, name) ? said[name] : undefined;
+    const value = own(said, name);
     return typeof value === 'string' && value.length <= TOKEN_LIMIT ? [[name, value] as const] : [];
   });
   return Object.fromEntries(found);

@@ -1,5 +1,5 @@
 import { OAuthError } from './oauth.errors.js';
-import { jsonObject, type ProviderAnswer, type ProviderCall, type ProviderHttp } from './provider-http.js';
+import { jsonObject, parseJson, type ProviderAnswer, type ProviderCall, type ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 
 /**
@@ -54,7 +54,7 @@ export async function readAsUser(
   if (optional && (answer.status === 403 || answer.status === 404)) return undefined;
   refuseFailures(answer);
   try {
-    return JSON.parse(answer.text) as unknown;
+    return parseJson(answer.text);
   } catch (cause) {
     throw new OAuthError('provider_answer_invalid', step, 'not JSON', { cause });
   }

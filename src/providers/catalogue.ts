@@ -1,6 +1,7 @@
 import { openIdProvider } from '../oauth/openid-provider.js';
 import type { OAuthProvider } from '../oauth/provider.js';
 import { MARKS } from './marks.js';
+import { own } from '../text/own.js';
 
 /**
  * THE LIST: every provider that comes with Gatehouse, a line each. One exists in an installation when it is configured
@@ -65,7 +66,7 @@ const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {
 export async function loadProviders(isWanted: (id: string) => boolean = () => true): Promise<readonly OAuthProvider[]> {
   const providers: OAuthProvider[] = [];
   for (const [id, load] of Object.entries(CATALOGUE)) {
-    if (isWanted(id)) providers.push(Object.freeze({ mark: MARKS[id], ...(await load()) }));
+    if (isWanted(id)) providers.push(Object.freeze({ mark: own(MARKS, id), ...(await load()) }));
   }
   return providers;
 }

@@ -4,6 +4,7 @@ import type { CookieOptions, Request, Response } from 'express';
 import { ownCookie } from '../access/own-cookie.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { own } from '../text/own.js';
 
 const DAY_MS = 24 * 3600_000;
 
@@ -25,7 +26,7 @@ export class SessionCookie {
   read(request: Request): string | undefined {
     const values = (request.headers.cookie ?? '')
       .split(';')
-      .map((pair) => parseCookie(pair)[this.name])
+      .map((pair) => own(parseCookie(pair), this.name))
       .filter((value) => value !== undefined);
     return values.length === 1 ? values[0] : undefined;
   }

@@ -1,5 +1,6 @@
 import type { ApiDocument, Operation, Schema } from './api-document.js';
 import { ERROR_TEXTS } from './error-texts.js';
+import { own } from '../text/own.js';
 
 /** A value that is sent or answered, on a line of its own. */
 interface Field {
@@ -123,7 +124,7 @@ function typeOf(document: ApiDocument, schema: Schema): string {
   if (anyOf) return anyOf.map((one) => typeOf(document, one)).join(' or ');
   if (values) return values.join(' or ');
   if (type === 'array') return `list of ${items ? typeOf(document, items) : 'anything'}`;
-  if (format !== undefined) return NAMES_OF_FORMATS[format] ?? format;
+  if (format !== undefined) return own(NAMES_OF_FORMATS, format) ?? format;
   return [type ?? 'anything'].flat().join(' or ');
 }
 
@@ -131,5 +132,5 @@ const NAMES_OF_FORMATS: Readonly<Record<string, string>> = { 'date-time': 'time'
 
 function resolved({ components }: ApiDocument, schema: Schema): Schema {
   if (schema.$ref === undefined) return schema;
-  return components.schemas[schema.$ref.replace('#/components/schemas/', '')] ?? schema;
+  return own(components.schemas, schema.$ref.replace('#/components/schemas/', '')) ?? schema;
 }

@@ -32,6 +32,7 @@ import {
 } from './error-texts.js';
 import { methodsOf } from './other-methods.js';
 import { contentSecurityPolicy } from './security-headers.js';
+import { own } from '../text/own.js';
 
 interface Problem {
   readonly code: string;
@@ -247,7 +248,7 @@ export function wantsPage(request: Request): boolean {
 }
 
 function textOf(code: string): ErrorText {
-  return ERROR_TEXTS[code] ?? INTERNAL_ERROR;
+  return own(ERROR_TEXTS, code) ?? INTERNAL_ERROR;
 }
 
 function problemOf(error: unknown): Problem {
@@ -280,7 +281,9 @@ interface OurError extends Error {
 
 function isOurs(error: unknown): error is OurError {
   const { code, status } = (error ?? {}) as Partial<OurError>;
-  return error instanceof Error && typeof code === 'string' && code in ERROR_TEXTS && typeof status === 'number';
+  return (
+    error instanceof Error && typeof code === 'string' && Object.hasOwn(ERROR_TEXTS, code) && typeof status === 'number'
+  );
 }
 
 /** Nest's own exceptions, and those of body-parser and the router under Express. */
