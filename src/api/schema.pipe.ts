@@ -26,5 +26,7 @@ export class SchemaPipe implements PipeTransform {
 function withoutEmpty(query: unknown, schema: unknown): unknown {
   if (!(schema instanceof z.ZodObject)) return query;
   const { shape } = schema;
-  return Object.fromEntries(Object.entries(query ?? {}).filter(([key, value]) => value !== '' || !Object.hasOwn(shape, key)));
+  return Object.fromEntries(
+    Object.entries(query ?? {}).filter(([key, value]) => value !== '' || !Object.hasOwn(shape, key)),
+  );
 }
