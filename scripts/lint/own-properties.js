@@ -1,4 +1,3 @@
-import { ESLintUtils } from '@typescript-eslint/utils';
 import ts from 'typescript';
 
 /**
@@ -6,7 +5,7 @@ import ts from 'typescript';
  * object inherits (`constructor`, `__proto__`, `toString`): `name in object`, and `object[name]` where the object's type is
  * open (`Record<string, …>`) and the name is any text. `own(object, name)` of src/text/own.ts and `Map` do not.
  */
-export const ownProperties = ESLintUtils.RuleCreator.withoutDocs({
+export const ownProperties = {
   meta: {
     type: 'problem',
     schema: [],
@@ -15,9 +14,8 @@ export const ownProperties = ESLintUtils.RuleCreator.withoutDocs({
       lookup: 'Every object has members of other names (`constructor`): use own(object, name) of text/own, or a Map.',
     },
   },
-  defaultOptions: [],
   create(context) {
-    const services = ESLintUtils.getParserServices(context);
+    const services = context.sourceCode.parserServices;
     const checker = services.program.getTypeChecker();
     const isAnyText = (node) => services.getTypeAtLocation(node).flags & ts.TypeFlags.String;
     const isOpen = (node) => {
@@ -38,4 +36,4 @@ export const ownProperties = ESLintUtils.RuleCreator.withoutDocs({
       },
     };
   },
-});
+};
