@@ -237,6 +237,19 @@ describe('a hosted domain', () => {
     expect(await signIn(app)).toEqual(REFUSED);
   });
 
+  it.each([
+    ['missing beside an address of an allowed domain', { email: 'eve@school.example' }, OTHER],
+    ['of another domain', { email: 'eve@school.example', hd: 'other.example' }, OTHER],
+    ['an allowed one in capitals', { email: 'eva@school.example', hd: 'School.example' }, SIGNED_IN],
+    ['an allowed one beside an address of another domain', { email: 'eve@other.example', hd: 'school.example' }, { status: 403, code: 'email_domain_not_allowed' }], // prettier-ignore
+  ])('that is %s decides with GOOGLE_REQUIRE_HOSTED_DOMAIN', async (_name, claims, ending) => {
+    const strict = await start({
+      ALLOWED_EMAIL_DOMAINS: 'other2.example,SCHOOL.example',
+      GOOGLE_REQUIRE_HOSTED_DOMAIN: '1',
+    });
+    expect(await signIn(strict, newcomer({ ...claims, email_verified: true }))).toEqual(ending);
+  });
+
   it('is asked for at the provider as well', async () => {
     expect(new URL(await new Browser(app.url).begin()).searchParams.get('hd')).toBe('school.example');
   });

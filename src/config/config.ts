@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { developmentKey } from './development-key.js';
+import { canonicalDomain } from './domain.js';
 import type { Environment } from './environment.js';
 import { PlainError } from './plain-error.js';
 import {
@@ -105,9 +106,14 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
   if (trustProxy && typeof trustProxy === 'object' && 'problem' in trustProxy)
     complain('TRUST_PROXY', trustProxy.problem);
 
+  const allowedEmailDomains = (read('ALLOWED_EMAIL_DOMAINS') ?? []).map((domain) => canonicalDomain(domain) ?? domain);
   const readProvider = (known: KnownProvider, found: typeof complain) =>
-    readProviderSettings(environment, known, found, (address) =>
-      address.protocol === 'https:' || httpAllowedAt(address) ? undefined : insecureAdvice(production),
+    readProviderSettings(
+      environment,
+      known,
+      found,
+      (address) => (address.protocol === 'https:' || httpAllowedAt(address) ? undefined : insecureAdvice(production)),
+      allowedEmailDomains,
     );
   const named = read('OIDC_PROVIDERS') ?? [];
   for (const id of named) {
@@ -127,7 +133,7 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
     sessionAbsoluteDays: read('SESSION_ABSOLUTE_DAYS') ?? 90,
     attemptRetentionDays: read('ATTEMPT_RETENTION_DAYS') ?? 30,
     signUp: read('SIGN_UP') ?? 'open',
-    allowedEmailDomains: (read('ALLOWED_EMAIL_DOMAINS') ?? []).map((domain) => domain.toLowerCase()),
+    allowedEmailDomains,
     adminAccounts: read('ADMIN_ACCOUNTS') ?? [],
     oidcProviders: named.map((id) => ({ id, label: present(environment, `${settingPrefix(id)}_LABEL`) ?? capitalised(id) })), // prettier-ignore
     rateLimitSignInsPerMinute: read('RATE_LIMIT_SIGN_INS_PER_MINUTE') ?? 60,

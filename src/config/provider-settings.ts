@@ -10,6 +10,8 @@ export interface OwnSetting {
   readonly pattern?: RegExp;
   /** The provider cannot be configured without it. */
   readonly required?: true;
+  /** A setting without which `1` means nothing. */
+  readonly needs?: string;
 }
 
 /** What must be known of a provider to read its settings. */
@@ -33,6 +35,8 @@ export interface ProviderSettings {
   readonly pkce: boolean;
   /** The operator's word for addresses which a server of somebody else calls verified. */
   readonly trustEmails: boolean;
+  /** As in ALLOWED_EMAIL_DOMAINS, for a claim that names a domain; empty: any. */
+  readonly allowedEmailDomains: readonly string[];
   /** The provider's own settings by their short names. */
   readonly own: Readonly<Record<string, string>>;
 }
@@ -70,6 +74,7 @@ export function readProviderSettings(
   { id, settings: ownSettings = {}, endpoints: fixedEndpoints }: KnownProvider,
   complain: Complain,
   refuse: (address: URL) => string | undefined,
+  allowedEmailDomains: readonly string[],
 ): ProviderSettings | undefined {
   const name = (suffix: string) => `${settingPrefix(id)}_${suffix}`;
   const value = (suffix: string) => present(environment, name(suffix));
@@ -102,6 +107,9 @@ export function readProviderSettings(
     if (found !== undefined && setting.pattern?.test(found) === false) {
       complain(name(suffix), `has another form: ${setting.meaning}`);
     }
+    if (found === '1' && setting.needs !== undefined && present(environment, setting.needs) === undefined) {
+      complain(name(suffix), `needs ${setting.needs}`);
+    }
   }
   const issuer = address('ISSUER');
   if (issuer === undefined && fixedEndpoints === undefined) {
@@ -119,6 +127,7 @@ export function readProviderSettings(
     endpoints,
     pkce,
     trustEmails,
+    allowedEmailDomains,
     own,
   });
 }

@@ -84,7 +84,7 @@ export const SETTINGS = {
   ALLOWED_EMAIL_DOMAINS: {
     read: list,
     otherwise: '',
-    meaning: 'comma list; only people with a verified email in one of them',
+    meaning: 'comma list; only people with a verified email in one of them. A personal Google account can have a verified address of a company and keep it after its owner has left: see `GOOGLE_REQUIRE_HOSTED_DOMAIN`', // prettier-ignore
   },
   ADMIN_ACCOUNTS: {
     read: list.refine((accounts) => accounts.every((account) => /^[a-z][a-z0-9-]*:.+$/.test(account)), {

@@ -6,7 +6,7 @@ import { compareMigrations } from '../database/migrate.js';
 import { counted } from '../text/numbers.js';
 import type { Check } from './examine.js';
 import { type Area, type Finding, ok, problem, warning } from './finding.js';
-import { keyUseFindings, revocationFindings } from './stored.checks.js';
+import { emailFindings, keyUseFindings, revocationFindings } from './stored.checks.js';
 
 /** What the search of people is made of. */
 const EXTENSIONS = ['btree_gin', 'pg_trgm'];
@@ -100,6 +100,7 @@ export function databaseChecks(database: ExaminedDatabase): { checks: Check[]; c
     look('database', 'The schema', schemaFindings),
     look('database', 'The rights of the role', rightFindings),
     look('database', 'The audit trail', (client) => auditFindings(client, production)),
+    look('database', 'The email addresses', emailFindings),
     look('revocations', 'The grants to be taken back', revocationFindings),
     ...(keyIds ? [look('secret keys', 'The stored tokens', (client) => keyUseFindings(client, keyIds))] : []),
   ];

@@ -93,6 +93,27 @@ export async function revocationFindings(client: ClientBase): Promise<Finding[]>
   return found;
 }
 
+/** Users whose address the migration found to be another user's in another spelling. */
+const CONFLICTS = `
+  SELECT e.user_id AS id, e.data ->> 'keptBy' AS "keptBy"
+  FROM audit_entries e JOIN users u ON u.id = e.user_id AND NOT u.email_verified
+  JOIN users other ON other.email_verified AND other.email_canonical = u.email_canonical
+  WHERE e.action = 'user.email-conflict' ORDER BY e.at, e.id LIMIT 20`;
+
+/** Whether two users had verified one mailbox in two spellings, and nobody has decided yet whose it is. */
+export async function emailFindings(client: ClientBase): Promise<Finding[]> {
+  const { rows } = await client.query<{ id: string; keptBy: string }>(CONFLICTS);
+  if (rows.length === 0) return [ok('database', 'No two users have one verified email address.')];
+  const pairs = rows.map(({ id, keptBy }) => `${id} (kept by ${keptBy})`).join(', ');
+  return [
+    warning(
+      'database',
+      `${counted(rows.length, 'user')} had verified the email address of another user in another spelling, and ${rows.length === 1 ? 'has' : 'have'} it as not verified now: ${pairs}.`,
+      'Both sign in as before. If they are one user, let them link the accounts and merge; if not, release the address of the one who no longer owns it, on the page /admin/users/<id>.',
+    ),
+  ];
+}
+
 function hours(ms: number): string {
   const whole = Math.floor(ms / 3600_000);
   return whole < 48 ? counted(whole, 'hour') : counted(Math.floor(whole / 24), 'day');

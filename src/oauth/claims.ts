@@ -17,8 +17,11 @@ export const numericSubject = z.int().positive().transform(String);
 /** A name, the address of a picture: display. Whatever is not text counts as absent. */
 export const text = z.unknown().optional().transform(visible);
 
+/** Text that decides who may sign in, such as the domain of an organization. */
+export const strictText = z.string().nullish().transform(visible);
+
 /** An email address. */
-export const email = z.string().nullish().transform(visible);
+export const email = strictText;
 
 /** True only when the provider says `true`. */
 export const flag = z

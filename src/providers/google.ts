@@ -1,7 +1,8 @@
 import { Strategy as GoogleStrategy } from 'passport-google-oauth20';
 import type { Strategy } from 'passport';
 import { z } from 'zod';
-import { email, flag, subject, text } from '../oauth/claims.js';
+import { canonicalDomain } from '../config/domain.js';
+import { email, flag, strictText, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -10,6 +11,11 @@ export const google = defineProvider({
   label: 'Google',
   consoleUrl: 'https://console.cloud.google.com/apis/credentials',
   referenceUrl: 'https://developers.google.com/identity/openid-connect/reference',
+  notes: [
+    'A personal Google account can have a verified address of a company and keep it after its owner has left the company. ' +
+      'Where ALLOWED_EMAIL_DOMAINS stands for an organization, set GOOGLE_REQUIRE_HOSTED_DOMAIN=1: then only accounts of a ' +
+      'Google Workspace with one of these domains can sign in.',
+  ],
   scopes: ['openid', 'email', 'profile'],
   endpoints: {
     authorization_endpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
@@ -36,14 +42,21 @@ export const google = defineProvider({
     ...(own.HOSTED_DOMAIN === undefined ? {} : { hd: own.HOSTED_DOMAIN }),
   }),
   prompt: 'consent',
-  settings: { HOSTED_DOMAIN: { meaning: 'only accounts whose verified `hd` claim equals it' } },
+  settings: {
+    HOSTED_DOMAIN: { meaning: 'only accounts whose verified `hd` claim equals it' },
+    REQUIRE_HOSTED_DOMAIN: {
+      meaning: '`1`: with `ALLOWED_EMAIL_DOMAINS`, only accounts whose verified `hd` claim is one of them',
+      pattern: /^[01]$/,
+      needs: 'ALLOWED_EMAIL_DOMAINS',
+    },
+  },
   claims: z.object({
     sub: subject,
     email,
     email_verified: flag,
     name: text,
     picture: text,
-    hd: text,
+    hd: strictText,
   }),
   toProfile: ({ sub, email, email_verified, name, picture }) => ({
     subject: sub,
@@ -52,10 +65,14 @@ export const google = defineProvider({
     name,
     pictureUrl: picture,
   }),
-  checkClaims({ hd }, { own }) {
+  checkClaims({ hd }, { own, allowedEmailDomains }) {
     // The `hd` parameter only chooses what Google offers; only the verified claim says whose account it is.
     if (own.HOSTED_DOMAIN !== undefined && hd !== own.HOSTED_DOMAIN) {
       throw new OAuthError('hosted_domain_not_allowed', 'decision', 'another hosted domain, or none');
+    }
+    // A personal Google account can have a verified address of a company, and keep it after its owner has left.
+    if (own.REQUIRE_HOSTED_DOMAIN === '1' && !allowedEmailDomains.includes(canonicalDomain(hd ?? '') ?? '')) {
+      throw new OAuthError('hosted_domain_not_allowed', 'decision', 'no hosted domain that is allowed');
     }
   },
   createStrategy: (options, verify) => new GoogleStrategy(options as never, verify as never) as Strategy,
