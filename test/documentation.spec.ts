@@ -79,9 +79,12 @@ describe('the settings', () => {
       GOOGLE_CLIENT_ID: 'id',
       GOOGLE_CLIENT_SECRET: 'secret',
     };
-    const read = (more: object) => loadConfig({ ...credentials, ...more }, []).provider(google);
+    const others = { ALLOWED_EMAIL_DOMAINS: 'navy.example' };
+    const read = (more: object) => loadConfig({ ...credentials, ...others, ...more }, []).provider(google);
     // Whatever the others think of it: those that are on or off take this.
-    const value = { GOOGLE_PKCE: '0', GOOGLE_TRUST_EMAILS: '1' }[name] ?? 'https://other.example';
+    const value =
+      { GOOGLE_PKCE: '0', GOOGLE_TRUST_EMAILS: '1', GOOGLE_REQUIRE_HOSTED_DOMAIN: '1' }[name] ??
+      'https://other.example';
     expect(read({ [name]: value })).not.toEqual(read({}));
   });
 

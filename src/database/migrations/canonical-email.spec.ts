@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import pg from 'pg';
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { migrationDataSource } from '../data-source.js';
 import { migrate } from '../migrate.js';
 import { CanonicalEmail1764470001000 } from './1764470001000-canonical-email.js';
@@ -18,6 +18,17 @@ async function onServer(text: string): Promise<void> {
   await client.connect();
   await client.query(text);
   await client.end();
+}
+
+async function migrating(
+  work: (migration: CanonicalEmail1764470001000, runner: QueryRunner) => Promise<void>,
+): Promise<void> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    await work(new CanonicalEmail1764470001000(), runner);
+  } finally {
+    await runner.release();
+  }
 }
 
 /** As the previous release writes a user. */
@@ -39,7 +50,7 @@ describe('the migration to canonical email addresses', () => {
     await onServer(`CREATE DATABASE ${name}`);
     await migrate(address.href);
     dataSource = await migrationDataSource(address.href).initialize();
-    await new CanonicalEmail1764470001000().down(dataSource.createQueryRunner());
+    await migrating((migration, runner) => migration.down(runner));
   });
 
   afterAll(async () => {
@@ -57,9 +68,7 @@ describe('the migration to canonical email addresses', () => {
     ]);
 
     // When it is interrupted, it begins again.
-    const migration = new CanonicalEmail1764470001000();
-    await migration.up(dataSource.createQueryRunner());
-    await migration.up(dataSource.createQueryRunner());
+    for (let run = 1; run <= 2; run++) await migrating((migration, runner) => migration.up(runner));
 
     expect(await stored(plain)).toMatchObject({ email: 'Grace@Example.com', email_canonical: 'grace@example.com' });
     const email_canonical = 'ada@xn--bcher-kva.example';
