@@ -41,5 +41,14 @@ export class StandInModule {
 /** What the `GOOGLE_…` settings would say if they were set, and meant the stand-in. */
 export function standInSettings(config: Config): ProviderSettings {
   const { clientId, clientSecret, issuer, endpoints } = new Registration(config);
-  return Object.freeze({ clientId, clientSecret, issuer, endpoints, pkce: true, trustEmails: false, allowedEmailDomains: [], own: {} });
+  return Object.freeze({
+    clientId,
+    clientSecret,
+    issuer,
+    endpoints,
+    pkce: true,
+    trustEmails: false,
+    allowedEmailDomains: [],
+    own: {},
+  });
 }
