@@ -147,7 +147,7 @@ describe('GET /api/me', () => {
 describe('a proxy nobody trusts', () => {
   it('cannot change an address of ours', async () => {
     const response = await request(app.url)
-      .get('/google')
+      .get('/google?redirected=1')
       .set({ 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', host: 'evil.example' });
     expect(response.headers.location).toContain(encodeURIComponent(`${app.url}/google/authorized`));
     expect(response.headers.location).not.toContain('evil');

@@ -1,6 +1,7 @@
 import { Controller, Get, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { OptionalSession, Public } from '../access/access.decorators.js';
+import { addressAtBaseUrl } from '../access/base-url-host.js';
 import { clientOf } from '../access/client.js';
 import { Announcer } from '../events/announcer.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
@@ -27,6 +28,8 @@ export class AuthController {
     // Where a recent sign-in is asked for and the way they came is gone, they choose another one.
     const provider = request.signedIn?.session.provider ?? '';
     if (this.registry.has(provider)) return response.redirect(303, returnTo);
+    const elsewhere = addressAtBaseUrl(request, this.registry.baseUrl, { returnTo });
+    if (elsewhere !== undefined) return response.redirect(303, elsewhere);
     response.render('login', { title: 'Sign in', ...signInLinks(this.registry, returnTo) });
   }
 

@@ -3,6 +3,7 @@ import type { Request, Response } from 'express';
 import { AccessError } from '../access/access.errors.js';
 import { clientOf } from '../access/client.js';
 import type { SignedIn } from '../access/signed-in.js';
+import { tokenHash } from '../crypto/random-token.js';
 import { type Authorization, AuthorizationHandler } from '../oauth/authorization-handler.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
 import type { LinkingPerson, SignInAttempt } from '../oauth/sign-in-attempt.js';
@@ -48,11 +49,21 @@ export class SignInHandler extends AuthorizationHandler {
     }
   }
 
+  override sessionToReplace(request: Request): string | undefined {
+    const token = this.cookie.read(request);
+    return token === undefined ? undefined : tokenHash(token).toString('base64url');
+  }
+
   override async sessionOf(request: Request): Promise<string | undefined> {
     return (await this.#current(request))?.session.id;
   }
 
-  override async staysSignedIn({ linksFor }: SignInAttempt, request: Request, response: Response): Promise<boolean> {
+  override async staysSignedIn(
+    attempt: SignInAttempt | undefined,
+    request: Request,
+    response: Response,
+  ): Promise<boolean> {
+    const linksFor = attempt?.linksFor;
     const current = await this.#current(request);
     // A link changes the token of its session, also while this request is running. Both responses carry the same one.
     if (linksFor && (!current || current.session.id === linksFor.sessionId)) {
@@ -66,7 +77,7 @@ export class SignInHandler extends AuthorizationHandler {
   }
 
   async #signIn(authorization: Authorization, request: Request, response: Response): Promise<string> {
-    const replaced = this.cookie.read(request);
+    const replaced = this.sessionToReplace(request) ?? authorization.attempt.replacesSession;
     const { path, sessionToken } = await this.signIn.complete(authorization, clientOf(request), replaced);
     if (sessionToken !== undefined) this.cookie.write(response, sessionToken);
     return path;

@@ -65,10 +65,11 @@ export class SignInService {
   }
 
   /**
-   * @param replacedToken the session this browser had before; it ends with the new one's beginning
+   * @param replacedSession SHA-256 of the token of the session this browser had before, in base64url; it ends with the new
+   *   one's beginning
    * @throws OAuthError `sign_in_refused`, SignInRefusedError
    */
-  async complete(authorization: Authorization, client: Client, replacedToken?: string): Promise<SignInResult> {
+  async complete(authorization: Authorization, client: Client, replacedSession?: string): Promise<SignInResult> {
     const elsewhere = await this.hook.ask(authorization, client);
     if (elsewhere !== undefined) {
       await this.attempts.recordFailure(authorization.attempt, { code: 'sign_in_refused', step: 'gate' });
@@ -76,7 +77,7 @@ export class SignInService {
     }
 
     const sessionToken = randomToken();
-    const written = await this.#write(authorization, client, sessionToken, replacedToken);
+    const written = await this.#write(authorization, client, sessionToken, replacedSession);
     this.#announce(written);
     return { path: authorization.attempt.returnTo, sessionToken };
   }
@@ -85,7 +86,7 @@ export class SignInService {
     authorization: Authorization,
     client: Client,
     sessionToken: string,
-    replacedToken: string | undefined,
+    replacedSession: string | undefined,
   ): Promise<Written> {
     const { provider, profile, tokens, attempt } = authorization;
     /** What the last round stands for. */
@@ -121,7 +122,7 @@ export class SignInService {
           tokenHash(sessionToken),
           client.userAgent,
           this.#sessionSeconds,
-          replacedToken === undefined ? null : tokenHash(replacedToken),
+          replacedSession === undefined ? null : Buffer.from(replacedSession, 'base64url'),
           deviceOf(client.userAgent) ?? null,
           decision.kind === 'register' ? this.config.signUp === 'invited' : keptVersion,
           authorization.authenticatedAt ?? null,

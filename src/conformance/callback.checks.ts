@@ -137,10 +137,9 @@ export const CALLBACK: readonly Check[] = [
         const again = await trial.callback(withoutSession, callback);
         trial.refused(again, 'the callback again', 'attempt_used');
         const signedIn = await trial.callback(browser, callback);
-        const isHome = signedIn.status === 303 && signedIn.location === '/';
-        // A form of another site comes without the session, and without an attempt that is gone.
-        const isGone = isForm(trial) && ['attempt_not_found', 'attempt_used'].includes(signedIn.code);
-        claim(isHome || isGone, `repeated in a session it answers ${said(signedIn)}`);
+        // After a provider that adds a fragment, the home page is named with an empty one.
+        const isHome = signedIn.status === 303 && /^\/#?$/.test(signedIn.location ?? '');
+        claim(isHome, `repeated in a session it answers ${said(signedIn)}`);
       });
     },
   },

@@ -21,6 +21,11 @@ const USE_ATTEMPT: PreparedStatement = {
     RETURNING true AS used`,
 };
 
+const OUTCOME_OF_USED: PreparedStatement = {
+  name: 'outcome-of-used-attempt',
+  text: 'SELECT outcome FROM sign_in_attempts WHERE state_hash = $1 AND provider = $2',
+};
+
 /** Why an attempt failed; `because` are the reasons of the policy, where it was the policy. */
 type AttemptFailure = Pick<OAuthFailed, 'code' | 'step'> & { readonly because?: readonly string[] };
 
@@ -47,6 +52,13 @@ export class AttemptsService {
     ];
     const rows = await retryConflicts(() => runPrepared(this.dataSource, USE_ATTEMPT, values));
     return rows.length === 1;
+  }
+
+  /** What came of an attempt that was used before; undefined when there was none, and no outcome while it is running. */
+  async ofState(state: string, provider: string): Promise<Pick<SignInAttemptRecord, 'outcome'> | undefined> {
+    const values = [tokenHash(state), provider];
+    const [row] = await runPrepared<SignInAttemptRecord>(this.dataSource, OUTCOME_OF_USED, values);
+    return row;
   }
 
   /** Writes down why a used attempt did not end in a sign-in. */

@@ -22,9 +22,16 @@ export abstract class AuthorizationHandler {
    */
   abstract complete(authorization: Authorization, request: Request, response: Response): Promise<string>;
 
+  /** SHA-256 of the token of the session that a sign-in in this browser would replace, in base64url. */
+  abstract sessionToReplace(request: Request): string | undefined;
+
   /** The id of this browser's session. */
   abstract sessionOf(request: Request): Promise<string | undefined>;
 
-  /** Whether this browser has a live session at a repeated callback, whose first response it may have lost. */
-  abstract staysSignedIn(attempt: SignInAttempt, request: Request, response: Response): Promise<boolean>;
+  /**
+   * Whether this browser has a live session at a repeated callback, whose first response it may have lost.
+   *
+   * @param attempt undefined when the first response has cleared its cookie
+   */
+  abstract staysSignedIn(attempt: SignInAttempt | undefined, request: Request, response: Response): Promise<boolean>;
 }

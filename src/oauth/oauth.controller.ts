@@ -11,6 +11,8 @@ import { REAUTHENTICATE } from './reauthentication.js';
 
 /** The routes of one provider: begin a sign-in, and come back from it. */
 export function OAuthController({ id, label, mark, quirks }: OAuthProvider): Type {
+  const withoutInherited = (path: string) => (quirks?.appendsFragment && !path.includes('#') ? `${path}#` : path);
+
   @Public()
   @Controller(id)
   class ProviderController {
@@ -53,14 +55,14 @@ export function OAuthController({ id, label, mark, quirks }: OAuthProvider): Typ
     async authorized(@Req() request: Request, @Res() response: Response): Promise<void> {
       if (!request.oauth) throw new TypeError('the route has no guard');
       if (!('authorization' in request.oauth)) {
-        leave(request.oauth, response);
+        leave(request.oauth, response, withoutInherited);
         return;
       }
       const { authorization } = request.oauth;
       const next = await this.failures.watch(id, referenceOf(request), () =>
         this.failures.record(authorization.attempt, () => this.handler.complete(authorization, request, response)),
       );
-      response.redirect(303, next);
+      response.redirect(303, withoutInherited(next));
     }
   }
   if (quirks?.responseMode !== 'form_post') return ProviderController;
@@ -97,7 +99,7 @@ export function OAuthLinkController({ id }: OAuthProvider): Type {
 }
 
 /** Sends the person on, or ends a prefetch with nothing. */
-function leave(outcome: OAuthOutcome, response: Response): void {
-  if ('location' in outcome) response.redirect(303, outcome.location);
+function leave(outcome: OAuthOutcome, response: Response, address = (location: string) => location): void {
+  if ('location' in outcome) response.redirect(303, address(outcome.location));
   else response.status(204).end();
 }

@@ -4,6 +4,7 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import type { Request, Response } from 'express';
 import { AccessError } from '../access/access.errors.js';
+import { addressAtBaseUrl } from '../access/base-url-host.js';
 import { clientOf, referenceOf } from '../access/client.js';
 import { causedByAnotherSite } from '../access/same-origin.guard.js';
 import { randomToken } from '../crypto/random-token.js';
@@ -91,9 +92,27 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       if (leg === 'callback') {
         return this.failures.watch(provider.id, referenceOf(request), () => this.#resume(provider, request, context));
       }
+      if (leg === undefined) {
+        const elsewhere = this.#addressAtBaseUrl(request);
+        if (elsewhere !== undefined) {
+          request.oauth = { location: elsewhere };
+          return true;
+        }
+      }
       // Another site may send a person here, but not sign them in behind their back: the page asks first.
       if (request.method === 'GET' && causedByAnotherSite(request)) return true;
       return this.#begin(provider, request, context, leg === 'link' ? personOf(request) : undefined);
+    }
+
+    /** A sign-in that is begun at another host than BASE_URL's is begun there instead, with all that was asked for. */
+    #addressAtBaseUrl(request: Request): string | undefined {
+      const sent = fieldsOf(request);
+      const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+      return addressAtBaseUrl(request, this.registry.baseUrl, {
+        returnTo: returnToPath(sent.returnTo, this.registry.baseUrl, this.registry.signInRoutes),
+        consent: text(sent.consent),
+        [REAUTHENTICATE]: text(sent[REAUTHENTICATE]),
+      });
     }
 
     /** Leg one: an attempt of this browser, and the address of the provider. */
@@ -106,12 +125,14 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       const ends = await provider.endpoints();
       if (provider.provider.idToken) this.idTokens.warm(provider);
       const sent = fieldsOf(request);
+      const responseMode = provider.provider.quirks?.responseMode;
       const sessionId = sent.consent === undefined ? undefined : await this.handler.sessionOf(request);
       const { ask, needed } = this.consentLinks.open(provider.id, sessionId, sent.consent);
       const draft = draftAttempt({
         provider: provider.id,
         intent: linksFor ? 'link' : 'sign_in',
         linksFor,
+        replacesSession: responseMode === 'form_post' ? this.handler.sessionToReplace(request) : undefined,
         returnTo: returnToPath(
           sent.returnTo ?? (linksFor && '/account'),
           this.registry.baseUrl,
@@ -122,7 +143,6 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
         neededScopes: [...needed],
       });
       const parameters = await this.#authorizationParameters(provider, draft);
-      const responseMode = provider.provider.quirks?.responseMode;
       request.strategy = {
         leg: 'begin',
         authorizationEndpoint: ends.authorization_endpoint,
@@ -145,20 +165,22 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
     async #resume(provider: ConfiguredProvider, request: Request, context: ExecutionContext): Promise<boolean> {
       const sent = fieldsOf(request);
       const callback = readCallback(sent, request.get('sec-fetch-dest'));
+      const response = context.switchToHttp().getResponse<Response>();
       const { callbackParameters = [], deniedErrors = [] } = provider.provider.quirks ?? {};
       const attempt = this.cookies.read(request, provider.id, callback.state);
+      if (!attempt) {
+        const used = await this.attempts.ofState(callback.state, provider.id);
+        if (!used) throw new OAuthError('attempt_not_found', 'attempt', 'no cookie for this state');
+        // A form of another site carries no session; without the attempt's cookie it comes from where the use has ended.
+        const hasSucceeded = request.method === 'POST' && used.outcome === 'succeeded';
+        return repeat(request, hasSucceeded || (await this.handler.staysSignedIn(undefined, request, response)));
+      }
       if (callback.issuer === undefined ? await provider.promisesIssuer() : !provider.isIssuer(callback.issuer)) {
         throw new OAuthError('issuer_mismatch', 'callback', 'iss is wrong or missing');
       }
-      if (!(await this.attempts.use(attempt, clientOf(request)))) {
-        const response = context.switchToHttp().getResponse<Response>();
-        if (!(await this.handler.staysSignedIn(attempt, request, response))) {
-          throw new OAuthError('attempt_used', 'attempt', 'used before');
-        }
-        // The doubled callback of somebody who is signed in by now: a double click, or the way back in the history.
-        request.oauth = { location: '/' };
-        return true;
-      }
+      const isFirst = await this.attempts.use(attempt, clientOf(request));
+      this.cookies.clear(response, attempt);
+      if (!isFirst) return repeat(request, await this.handler.staysSignedIn(attempt, request, response));
       return this.failures.record(attempt, async () => {
         if ('error' in callback) {
           throw callback.error === 'access_denied' || deniedErrors.includes(callback.error)
@@ -209,6 +231,13 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
   }
   Reflect.defineMetadata(OAUTH_GUARD, providerId, ProviderGuard);
   return mixin(ProviderGuard);
+}
+
+/** A callback whose attempt has been used: a double click, or the way back in the history. */
+function repeat(request: Request, isSignedIn: boolean): boolean {
+  if (!isSignedIn) throw new OAuthError('attempt_used', 'attempt', 'used before');
+  request.oauth = { location: '/' };
+  return true;
 }
 
 /** What a link or a form says: about the sign-in it begins, or, as a callback, about the one that ends. */

@@ -131,6 +131,11 @@ export interface ProviderQuirks {
   readonly clientIdParameter?: string;
   /** The callback is a form that the provider makes the browser send (OAuth 2.0 Form Post Response Mode). */
   readonly responseMode?: 'form_post';
+  /**
+   * It adds a fragment to the redirect URI. A browser carries that over every redirect whose address has none, so the
+   * page after the sign-in is named with an empty one.
+   */
+  readonly appendsFragment?: true;
   /** It refuses PKCE, or checks it in a way of its own. Default: S256 is sent. */
   readonly pkce?: false;
   /** Parameters of the callback that are read beside the standard's; they are among the details. */

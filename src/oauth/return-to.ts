@@ -1,4 +1,8 @@
-const PATH_LIMIT = 2048;
+/**
+ * As it is in a query, where an encoded path grows by up to three: redirects carry it in a header, and an attempt in its
+ * cookie, and a proxy reads 4 kB of headers in all (nginx).
+ */
+const ENCODED_LIMIT = 800;
 
 /**
  * Where a person goes after signing in: a path of our own, or `/`.
@@ -9,7 +13,7 @@ const PATH_LIMIT = 2048;
  * @param signInRoutes first path segments that begin or end a sign-in; going there would loop
  */
 export function returnToPath(value: unknown, baseUrl: string, signInRoutes: readonly string[]): string {
-  if (typeof value !== 'string' || value.length > PATH_LIMIT) return '/';
+  if (typeof value !== 'string') return '/';
   // Browsers drop tabs and newlines and read a backslash as a slash; so does URL, and then the rule below may be passed
   // by something that looks harmless to the next reader.
   if (/[\u0000-\u0020\\\u007f]/.test(value)) return '/'; // eslint-disable-line no-control-regex
@@ -22,7 +26,8 @@ export function returnToPath(value: unknown, baseUrl: string, signInRoutes: read
   // Encoded slashes are undone by some proxies: `/%2f%2fhost` would become `//host` behind them.
   if (pathname.startsWith('//') || /%5c|%2f%2f|^\/%2f/i.test(pathname)) return '/';
   if (signInRoutes.includes(firstSegment(pathname))) return '/';
-  return pathname + search;
+  const path = pathname + search;
+  return encodeURIComponent(path).length > ENCODED_LIMIT ? '/' : path;
 }
 
 function firstSegment(pathname: string): string {

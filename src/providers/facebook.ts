@@ -38,6 +38,8 @@ export const facebook = defineProvider({
   },
   emails: 'unverified',
   quirks: {
+    // `#_=_`
+    appendsFragment: true,
     scopeSeparator: ',',
     // It loses the challenge on the way and then refuses the verifier.
     pkce: false,

@@ -23,7 +23,12 @@ export const reddit = defineProvider({
   },
   emails: 'none',
   authorizationParams: { duration: 'permanent' },
-  quirks: { tokenEndpointAuthMethod: 'client_secret_basic', headers: { 'user-agent': '{USER_AGENT}' } },
+  // The fragment is `#_`.
+  quirks: {
+    appendsFragment: true,
+    tokenEndpointAuthMethod: 'client_secret_basic',
+    headers: { 'user-agent': '{USER_AGENT}' },
+  },
   claims: z.object({ id: subject, name: text, icon_img: text }),
   // The query of the picture is escaped for HTML, and asks for nothing but a size.
   toProfile: ({ id, name, icon_img }) => ({

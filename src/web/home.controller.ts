@@ -1,6 +1,7 @@
-import { Controller, Get, Res } from '@nestjs/common';
-import type { Response } from 'express';
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
 import { CurrentSession, OptionalSession } from '../access/access.decorators.js';
+import { addressAtBaseUrl } from '../access/base-url-host.js';
 import type { SignedIn } from '../access/signed-in.js';
 import { initials, moment, WHY_RECONNECT } from '../account/wording.js';
 import { signInLinks } from '../auth/sign-in-links.js';
@@ -21,8 +22,19 @@ export class HomeController {
 
   @Get()
   @OptionalSession()
-  async home(@CurrentSession() signedIn: SignedIn | undefined, @Res() response: Response): Promise<void> {
+  async home(
+    @CurrentSession() signedIn: SignedIn | undefined,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
     if (!signedIn) {
+      // With Fetch Metadata, a click here that is redirected to BASE_URL's host would look as if another site caused it.
+      const elsewhere =
+        request.get('sec-fetch-dest') === 'document' ? addressAtBaseUrl(request, this.registry.baseUrl) : undefined;
+      if (elsewhere !== undefined) {
+        response.redirect(303, elsewhere);
+        return;
+      }
       response.render('home', { title: 'Sign in', ...signInLinks(this.registry) });
       return;
     }
