@@ -110,7 +110,10 @@ describe('the check that is meant for it', () => {
     [
       'a name where the subject belongs',
       { toProfile: (claims) => ({ ...spotify.toProfile(claims as never, {}), subject: 'Ada' }) },
-      ['sign-in.profile', 'sign-in.same-person', 'email.missing', 'odd-values.token', 'odd-values.calls'],
+      [
+        ...['sign-in.profile', 'sign-in.same-person', 'sign-in.former-subjects', 'sign-in.variants'],
+        ...['email.missing', 'odd-values.token', 'odd-values.calls'],
+      ],
     ],
     [
       'an address that counts as verified although nobody vouches for it',
@@ -118,7 +121,7 @@ describe('the check that is meant for it', () => {
         emails: 'verified',
         toProfile: (claims) => ({ ...spotify.toProfile(claims as never, {}), emailVerified: true }),
       },
-      ['sign-in.profile', 'odd-values.token', 'odd-values.calls'],
+      ['sign-in.profile', 'sign-in.variants', 'odd-values.token', 'odd-values.calls'],
     ],
     [
       'claims that are taken as they come',
@@ -126,7 +129,7 @@ describe('the check that is meant for it', () => {
         claims: anything(),
         toProfile: (claims) => ({ ...spotify.toProfile(claims as never, {}), subject: idOf(claims) }),
       },
-      ['odd-values.calls', 'secrets.defects'],
+      ['sign-in.variants', 'odd-values.calls', 'secrets.defects'],
     ],
     [
       'an authorization endpoint that is another one',
@@ -233,7 +236,7 @@ describe('the check that is meant for it', () => {
   }
 
   /** Whatever stands there, made a text. */
-  const idOf = (claims: unknown) => String((claims as { id?: unknown }).id);
+  const idOf = (claims: unknown) => String((claims as { account_id?: unknown }).account_id);
 
   /** A schema that lets everything pass. */
   function anything(): OAuthProvider['claims'] {

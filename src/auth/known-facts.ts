@@ -1,12 +1,13 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { canonicalEmail } from '../config/email-address.js';
+import { uniqueViolation } from '../database/database.errors.js';
 import { runPrepared } from '../database/prepared.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
 import { type Decision, decide } from './linking-policy.js';
-import { READ_FACTS } from './sign-in.statements.js';
+import { MOVE_TO_SUBJECT, READ_FACTS } from './sign-in.statements.js';
 
 interface FactsRow {
   account_id: string | null;
@@ -38,6 +39,8 @@ export interface Known {
 /** Reads the facts about a proven identity, in one statement, and has the policy decide. */
 @Injectable()
 export class KnownFacts {
+  readonly #logger = new Logger('SignIn');
+
   constructor(
     private readonly dataSource: DataSource,
     @Inject(CONFIG) private readonly config: Config,
@@ -45,6 +48,7 @@ export class KnownFacts {
 
   /** @param linksFor the person who wants to link, when that is what is wanted */
   async read({ provider, profile }: Authorization, linksFor?: string): Promise<Known> {
+    if (profile.formerSubjects) await this.#moveToSubject(provider, profile.subject, profile.formerSubjects);
     const values = [provider, profile.subject, canonicalEmail(profile.email) ?? null];
     const [row] = await runPrepared<FactsRow>(this.dataSource, READ_FACTS, values);
     if (!row) throw new TypeError('the facts always are one row');
@@ -63,5 +67,20 @@ export class KnownFacts {
       allowedEmailDomains: this.config.allowedEmailDomains,
     });
     return { decision, account, emailOwnerId };
+  }
+
+  /** Before the facts are read, so that everything after knows only the subject of today. */
+  async #moveToSubject(provider: string, subject: string, formerSubjects: readonly string[]): Promise<void> {
+    try {
+      const [moved] = await runPrepared<{ id: string }>(this.dataSource, MOVE_TO_SUBJECT, [
+        provider,
+        subject,
+        formerSubjects,
+      ]);
+      if (moved) this.#logger.log({ event: 'account moved to a new subject', provider, accountId: moved.id });
+    } catch (error) {
+      // Another sign-in of the same user has stored the new subject at the same moment.
+      if (uniqueViolation(error) === undefined) throw error;
+    }
   }
 }

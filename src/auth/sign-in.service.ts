@@ -15,6 +15,7 @@ import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accou
 import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import { AttemptsService } from '../oauth/attempts.service.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
+import { subjectsOf } from '../oauth/profile.js';
 import { SESSION_ENDED, type SessionEnded } from '../sessions/sessions.events.js';
 import { USER_ROLE_CHANGED, type UserRoleChanged } from '../users/users.events.js';
 import { USER_REGISTERED, USER_SIGNED_IN, type UserSignedIn } from './auth.events.js';
@@ -118,7 +119,7 @@ export class SignInService {
           client.reference,
           decision.kind,
           decision.because,
-          this.config.adminAccounts.includes(`${provider}:${profile.subject}`),
+          subjectsOf(profile).some((subject) => this.config.adminAccounts.includes(`${provider}:${subject}`)),
           tokenHash(sessionToken),
           client.userAgent,
           this.#sessionSeconds,

@@ -26,6 +26,22 @@ export const READ_FACTS: PreparedStatement = {
 };
 
 /**
+ * Moves a link to the subject that the provider uses now, from one it used before, see `formerSubjects`. A link that is
+ * stored under the new one already is the user's, and the old one stays as it is.
+ *
+ * Parameters: 1 provider, 2 subject, 3 former subjects.
+ */
+export const MOVE_TO_SUBJECT: PreparedStatement = {
+  name: 'move-to-subject',
+  text: `
+    UPDATE oauth_accounts SET subject = $2
+    WHERE id = (SELECT id FROM oauth_accounts WHERE provider = $1 AND subject = ANY ($3::text[])
+                ORDER BY array_position($3::text[], subject) LIMIT 1)
+      AND NOT EXISTS (SELECT FROM oauth_accounts WHERE provider = $1 AND subject = $2)
+    RETURNING id`,
+};
+
+/**
  * What a person at a provider has of ours, from the newest answer; a link that was broken is whole again. What the
  * answer lacks stays as it was: Apple sends a name once. An address and the word for it stay together.
  *

@@ -42,6 +42,8 @@ const changedCall = z.strictObject({ ...callFacts, scheme, status: z.int() }).pa
 
 const profile = z.strictObject({
   subject: z.string(),
+  /** Ids under which earlier links are stored: the provider has replaced them by the subject. */
+  formerSubjects: z.array(z.string()).optional(),
   email: z.string().nullable(),
   emailVerified: z.boolean(),
   name: z.string().nullable(),

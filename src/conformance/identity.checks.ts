@@ -80,6 +80,25 @@ export const IDENTITY: readonly Check[] = [
     },
   },
   {
+    id: 'sign-in.former-subjects',
+    sentence: 'a link that is stored under a former subject is found, works, and moves to the present one',
+    applies: ({ fixture }) => fixture.profile.formerSubjects !== undefined,
+    run: async (trial) => {
+      const { subject, formerSubjects = [] } = trial.fixture.profile;
+      for (const former of formerSubjects) {
+        const ada = await trial.signedIn();
+        await trial.storeSubject(ada.account.id, former);
+        const { text } = await ada.browser.go('/', { accept: 'text/html' });
+        claim(text.includes(subject), `stored under "${former}", the start page does not show the live claims`);
+        const again = await trial.signedIn();
+        claim(again.account.id === ada.account.id, `stored under "${former}", the link is not found`);
+        claim(again.account.subject === subject, `it stays at the subject "${again.account.subject}"`);
+        claim((await trial.userId(again.browser)) === (await trial.userId(ada.browser)), 'it is another user');
+      }
+      noComplaints(trial);
+    },
+  },
+  {
     id: 'sign-in.variants',
     sentence: 'whatever else it documents ends as the fixture says',
     applies: ({ fixture }) => fixture.variants.length > 0,

@@ -183,6 +183,11 @@ export class Trial {
     await this.database.query('DELETE FROM users');
   }
 
+  /** As if the link had been made while the provider used another id. */
+  async storeSubject(accountId: string, subject: string): Promise<void> {
+    await this.database.query('UPDATE oauth_accounts SET subject = $2 WHERE id = $1', [accountId, subject]);
+  }
+
   /** Of two people with one address the second is refused, which is not what their provider is asked about. */
   async forgetAddresses(): Promise<void> {
     await this.database.query('UPDATE users SET email = NULL, email_verified = false');

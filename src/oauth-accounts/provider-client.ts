@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { OAuthError } from '../oauth/oauth.errors.js';
+import { subjectsOf } from '../oauth/profile.js';
 import { ProviderHttp } from '../oauth/provider-http.js';
 import { type ConfiguredProvider, ProviderRegistry } from '../oauth/provider.registry.js';
 import type { Details } from '../oauth/provider.js';
@@ -249,7 +250,7 @@ async function refuseForeignClaims(
   if (provider.quirks?.userinfo?.isAnonymous) return;
   const { sub } = claims;
   const checked = await provider.claims['~standard'].validate(claims);
-  const named = checked.issues ? sub : provider.toProfile(checked.value, {}).subject;
-  if (named === subject || (named === undefined && !provider.idToken)) return;
+  const named = checked.issues ? [sub] : subjectsOf(provider.toProfile(checked.value, {}));
+  if (named.includes(subject) || (named[0] === undefined && !provider.idToken)) return;
   throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject, or of nobody');
 }

@@ -35,6 +35,12 @@ describe('cleanProfile', () => {
     expect(() => cleanProfile({ ...profile, subject: subject as never })).toThrow('unusable subject');
   });
 
+  it('keeps of the former subjects those that could be stored, without the present one', () => {
+    const formerSubjects = ['0', '1', '', 'a\nb', 7 as never];
+    expect(cleanProfile({ ...profile, formerSubjects }).formerSubjects).toEqual(['0']);
+    expect(cleanProfile({ ...profile, formerSubjects: ['1'] })).not.toHaveProperty('formerSubjects');
+  });
+
   it('takes null for nothing, as a provider file without types says it', () => {
     const nothing = null as never;
     expect(cleanProfile({ ...profile, email: nothing, name: nothing, pictureUrl: nothing })).toMatchObject({

@@ -13,22 +13,31 @@ const URL_LIMIT = 2048;
 export function cleanProfile(profile: DescribedProfile): ProviderProfile {
   // A provider file of somebody else may be written in plain JavaScript: its types are what they turn out to be.
   const subject: unknown = profile.subject;
-  if (
-    typeof subject !== 'string' ||
-    subject.trim() === '' ||
-    subject.length > SUBJECT_LIMIT ||
-    wellFormed(subject) !== subject
-  ) {
-    throw new OAuthError('claims_invalid', 'claims', 'unusable subject');
-  }
+  if (!isSubject(subject)) throw new OAuthError('claims_invalid', 'claims', 'unusable subject');
+  const formerSubjects = (profile.formerSubjects ?? []).filter((former) => isSubject(former) && former !== subject);
   const email = usableEmail(profile.email);
   return {
     subject,
+    ...(formerSubjects.length > 0 ? { formerSubjects } : {}),
     email,
     emailVerified: email !== undefined && profile.emailVerified === true,
     name: usableName(profile.name),
     pictureUrl: usableAddress(profile.pictureUrl),
   };
+}
+
+/** Every subject under which the user's link can be stored, the present one first. */
+export function subjectsOf({ subject, formerSubjects = [] }: DescribedProfile): readonly string[] {
+  return [subject, ...formerSubjects];
+}
+
+function isSubject(subject: unknown): subject is string {
+  return (
+    typeof subject === 'string' &&
+    subject.trim() !== '' &&
+    subject.length <= SUBJECT_LIMIT &&
+    wellFormed(subject) === subject
+  );
 }
 
 /** What has no canonical form, and so could not be compared, counts as no address. */

@@ -197,6 +197,11 @@ export type RevocationStyle = 'access_token' | 'client_id' | 'bearer' | 'json';
 export interface ProviderProfile {
   /** The provider's permanent id for the person: 1 to 255 characters, compared byte by byte. */
   readonly subject: string;
+  /**
+   * Ids that the provider vouches for beside it, and that were the subject before it replaced them. A link that is
+   * stored under one of them is this user's, and moves to the subject at the next sign-in.
+   */
+  readonly formerSubjects?: readonly string[];
   readonly email?: string;
   /** True only where the provider vouches for the address. */
   readonly emailVerified: boolean;

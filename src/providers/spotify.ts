@@ -7,7 +7,12 @@ export const spotify = defineProvider({
   label: 'Spotify',
   consoleUrl: 'https://developer.spotify.com/dashboard',
   referenceUrl: 'https://developer.spotify.com/documentation/web-api/tutorials/code-flow',
-  notes: ['Spotify refuses `localhost` in a redirect URI: use `http://127.0.0.1:3000` as BASE_URL in development.'],
+  notes: [
+    'Spotify refuses `localhost` in a redirect URI: use `http://127.0.0.1:3000` as BASE_URL in development.',
+    'A new application is in development mode: at most five users, each named in the dashboard, and its owner needs ' +
+      'Spotify Premium. More users require the extended quota mode, which Spotify grants to organizations.',
+    'The subject is `account_id`. A link that is stored under the former `id` moves to it at the next sign-in.',
+  ],
   scopes: ['user-read-email'],
   endpoints: {
     authorization_endpoint: 'https://accounts.spotify.com/authorize',
@@ -18,12 +23,15 @@ export const spotify = defineProvider({
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
   claims: z.object({
     id: subject,
+    account_id: subject.nullish(),
     display_name: text,
     email,
     images: display(z.array(z.object({ url: text }))),
   }),
-  toProfile: ({ id, display_name, email, images }) => ({
-    subject: id,
+  // The only permanent id since May 2026; links of before are stored under `id`.
+  toProfile: ({ id, account_id, display_name, email, images }) => ({
+    subject: account_id ?? id,
+    formerSubjects: [id],
     name: display_name ?? id,
     email,
     pictureUrl: images?.[0]?.url,
