@@ -117,9 +117,13 @@ function proofOf({
   fetchClaims,
   endpoints,
 }: Pick<OAuthProvider, 'idToken' | 'endpoints'> & { fetchClaims?: unknown }): string {
-  // prettier-ignore
-  if (idToken?.withUserinfo) return 'Who the person is stands in a verified `id_token`; userinfo says the rest.';
-  if (idToken) return 'Who the person is stands in a verified `id_token`: a sign-in is one call.';
+  if (idToken?.withoutUserinfo) return 'Who the person is stands in a verified `id_token`: a sign-in is one call.';
+  if (idToken) {
+    return (
+      'Who the user is, a verified `id_token` says: a sign-in is one call. Userinfo is requested only for an email ' +
+      'address or a name that the `id_token` lacks, and when that fails, only those are missing.'
+    );
+  }
   if (fetchClaims && endpoints) return 'Who the person is, it says in a way of its own; its file has it.';
   return 'Who the person is, its userinfo says.';
 }

@@ -21,6 +21,8 @@ const metadata = z.object({
   userinfo_endpoint: address.optional(),
   revocation_endpoint: address.optional(),
   authorization_response_iss_parameter_supported: z.boolean().default(false),
+  // OpenID Connect Core §3.1.3.7 (7): RS256 is the default.
+  id_token_signing_alg_values_supported: z.array(z.string()).default(['RS256']),
   token_endpoint_auth_methods_supported: z.array(z.string()).default(['client_secret_basic']),
 });
 
@@ -28,6 +30,8 @@ export interface DiscoveredProvider {
   readonly endpoints: ProviderEndpoints;
   /** RFC 9207 §3: the provider promises `iss` in every callback. */
   readonly promisesIssuer: boolean;
+  /** The algorithms with which it says that it signs id_tokens. */
+  readonly idTokenAlgorithms: readonly string[];
   /** Basic, unless the provider does not list it. */
   readonly tokenEndpointAuthMethod: 'client_secret_post' | 'client_secret_basic';
 }
@@ -48,6 +52,7 @@ export async function discover(http: ProviderHttp, issuer: string): Promise<Disc
   const {
     issuer: named,
     authorization_response_iss_parameter_supported: promisesIssuer,
+    id_token_signing_alg_values_supported: idTokenAlgorithms,
     token_endpoint_auth_methods_supported: methods,
     ...endpoints
   } = parsed.data;
@@ -58,7 +63,7 @@ export async function discover(http: ProviderHttp, issuer: string): Promise<Disc
   const tokenEndpointAuthMethod = methods.includes('client_secret_basic')
     ? 'client_secret_basic'
     : 'client_secret_post';
-  return { endpoints, promisesIssuer, tokenEndpointAuthMethod };
+  return { endpoints, promisesIssuer, idTokenAlgorithms, tokenEndpointAuthMethod };
 }
 
 /**

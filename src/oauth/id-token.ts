@@ -11,6 +11,7 @@ import {
 } from 'oauth4webapi';
 import { decodeJwt } from 'jose';
 import { z } from 'zod';
+import { type Check, CHECKS, failedCheck } from './id-token-checks.js';
 import { OAuthError } from './oauth.errors.js';
 import { isShallow, jsonObject, ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
@@ -27,6 +28,14 @@ const LIFETIME_LIMIT_IN_SECONDS = 366 * 24 * 3600;
 const KEYS_LIFETIME_MS = 10 * 60_000;
 /** After an unknown key id the keys are read again, but a flood of invented ids must not become a flood of requests. */
 const UNKNOWN_KEY_COOLDOWN_MS = 30_000;
+
+/**
+ * Signatures with a public key, as the library verifies them. A symmetric one (HS256) proves nothing that whoever knows
+ * the client secret could not have made, and `none` proves nothing at all, whoever announces them.
+ */
+const ASYMMETRIC: ReadonlySet<string> = new Set(
+  ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'], // prettier-ignore
+);
 
 const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(200) });
 type KeySet = z.infer<typeof keySet>;
@@ -62,21 +71,27 @@ export class IdTokenVerifier {
     const keys = this.#keysOf(provider);
     try {
       const known = await keys.read(signal);
+      const expected = { nonce, algorithms: usable(await provider.idTokenAlgorithms(signal)) };
       try {
-        return await this.#verifyWith(known, provider, idToken, nonce);
+        return await this.#verifyWith(known, provider, idToken, expected);
       } catch (error) {
         // Only an unknown key is worth another look: the provider may have rotated its keys a moment ago.
         const newer = isUnknownKey(error) ? await keys.newerThan(known, signal) : undefined;
         if (!newer) throw error;
-        return await this.#verifyWith(newer, provider, idToken, nonce);
+        return await this.#verifyWith(newer, provider, idToken, expected);
       }
     } catch (error) {
       throw refused(error);
     }
   }
 
-  async #verifyWith(keys: KeySet, provider: ConfiguredProvider, idToken: string, nonce: string | undefined) {
-    const server = this.#server(provider, idToken);
+  async #verifyWith(
+    keys: KeySet,
+    provider: ConfiguredProvider,
+    idToken: string,
+    { nonce, algorithms }: { readonly nonce: string | undefined; readonly algorithms: readonly string[] },
+  ) {
+    const server = this.#server(provider, idToken, algorithms);
     const client = { client_id: provider.settings.clientId, [clockTolerance]: CLOCK_TOLERANCE_IN_SECONDS };
     // The library reads an HTTP answer. Ours has been read and checked; this is its id_token in the same form.
     const answer = new Response(JSON.stringify({ access_token: 'checked', token_type: 'bearer', id_token: idToken }), {
@@ -96,13 +111,13 @@ export class IdTokenVerifier {
     refuseLooseTimes(claims);
     // OpenID Connect Core §3.1.3.7 (5): the library asks for azp only beside several audiences.
     if (claims.azp !== undefined && claims.azp !== client.client_id) {
-      throw new OAuthError('id_token_invalid', 'id_token', 'issued to another client');
+      throw failed('azp');
     }
     return claims;
   }
 
   /** The provider as the library wants it, with the one of its issuer spellings that the token uses. */
-  #server(provider: ConfiguredProvider, idToken: string): AuthorizationServer {
+  #server(provider: ConfiguredProvider, idToken: string, algorithms: readonly string[]): AuthorizationServer {
     const claimed = unverifiedClaims(idToken);
     const spellings = provider.issuers.map((spelling) => filledIn(spelling, claimed));
     const issuer = spellings.find((spelling) => spelling === claimed.iss) ?? spellings[0];
@@ -110,7 +125,7 @@ export class IdTokenVerifier {
     return {
       issuer,
       jwks_uri: 'https://keys.invalid/', // never asked, see customFetch above
-      id_token_signing_alg_values_supported: [...(provider.provider.idToken?.algorithms ?? ['RS256'])],
+      id_token_signing_alg_values_supported: [...algorithms],
     };
   }
 
@@ -181,9 +196,9 @@ function refuseLooseTimes(claims: Record<string, unknown>): void {
   const now = Date.now() / 1000;
   const { iat, exp } = claims as { iat: number; exp: number };
   if (iat > now + CLOCK_TOLERANCE_IN_SECONDS || iat < now - ISSUED_AT_MOST_SECONDS_AGO) {
-    throw new OAuthError('id_token_invalid', 'id_token', 'not issued just now');
+    throw failed('iat');
   }
-  if (exp > now + LIFETIME_LIMIT_IN_SECONDS) throw new OAuthError('id_token_invalid', 'id_token', 'lives too long');
+  if (exp > now + LIFETIME_LIMIT_IN_SECONDS) throw failed('exp');
 }
 
 /** Only to choose between spellings of the same issuer; the library then compares it as part of the verification. */
@@ -203,11 +218,21 @@ function filledIn(spelling: string, claims: Record<string, unknown>): string {
   });
 }
 
+/** Those of the announced algorithms that prove something to us. */
+function usable(announced: readonly string[]): readonly string[] {
+  return announced.filter((algorithm) => ASYMMETRIC.has(algorithm));
+}
+
 function isUnknownKey(error: unknown): boolean {
   return error instanceof OperationProcessingError && error.code === 'OAUTH_KEY_SELECTION_FAILED';
 }
 
 function refused(error: unknown): OAuthError {
   if (error instanceof OAuthError) return error;
-  return new OAuthError('id_token_invalid', 'id_token', 'verification failed', { cause: error });
+  return failed(failedCheck(error), error);
+}
+
+/** The log says which check failed, and nothing of the token. */
+function failed(check: Check, cause?: unknown): OAuthError {
+  return new OAuthError('id_token_invalid', 'id_token', `verification failed: ${CHECKS[check]}`, { cause });
 }

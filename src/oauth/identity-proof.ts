@@ -1,11 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
+import type { ProviderSettings } from '../config/provider-settings.js';
 import type { Authorization } from './authorization-handler.js';
 import { IdTokenVerifier } from './id-token.js';
-import { OAuthError } from './oauth.errors.js';
+import { OAuthError, type Step } from './oauth.errors.js';
 import { cleanProfile } from './profile.js';
 import { ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
-import type { ClaimsCall, DescribedProfile, Details } from './provider.js';
+import type { ClaimsCall, DescribedProfile, Details, OAuthProvider } from './provider.js';
 import { authenticationTime } from './reauthentication.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import type { TokenAnswer } from './token-answer.js';
@@ -18,9 +19,18 @@ interface WayBack {
   readonly deadline: AbortSignal;
 }
 
-/** From a token answer to a proven identity: claims from the verified id_token, from userinfo, or the provider's way. */
+/** Checked claims, and whom they describe. */
+type Identity = Pick<Authorization, 'claims' | 'profile'>;
+
+/**
+ * From a token answer to a proven identity. A verified id_token that says who the user is needs no second call: userinfo
+ * is requested for an email address or a name that it lacks, and when that fails, only those are missing. Without an
+ * id_token, userinfo is the identity, or the provider's own way of reading claims.
+ */
 @Injectable()
 export class IdentityProof {
+  readonly #logger = new Logger('SignIn');
+
   constructor(
     private readonly http: ProviderHttp,
     private readonly idTokens: IdTokenVerifier,
@@ -28,52 +38,79 @@ export class IdentityProof {
 
   /** @throws OAuthError */
   async prove(provider: ConfiguredProvider, answer: TokenAnswer, way: WayBack): Promise<Authorization> {
-    const facts = provider.provider;
     const { accessToken, refreshToken, expiresAt, scopes, details } = answer;
     const { attempt } = way;
     if (!attempt.neededScopes.every((scope) => scopes.includes(scope))) {
       throw new OAuthError('access_denied', 'token_request', 'a permission that was asked for was not given');
     }
-    const proven = facts.idToken && !facts.fetchClaims ? await this.#verified(provider, answer, way) : undefined;
-    const authenticatedAt = authenticationTime(facts, proven, attempt);
-    const checked = await facts.claims['~standard'].validate(await this.#claims(provider, answer, way, proven));
-    if (checked.issues) {
-      const code = facts.idToken ? 'claims_invalid' : 'provider_answer_invalid';
-      throw new OAuthError(code, 'claims', 'the claims are not what the provider documents');
-    }
+    const { idToken, fetchClaims } = provider.provider;
+    const verified = idToken && !fetchClaims ? await this.#verified(provider, answer, way) : undefined;
+    const authenticatedAt = authenticationTime(provider.provider, verified, attempt);
+    const identity = verified
+      ? await this.#fromIdToken(provider, verified, answer, way)
+      : await this.#identity(provider, await this.#claims(provider, answer, way), answer, way);
+    if (!identity) throw unusable(provider);
     return {
       provider: provider.id,
-      profile: cleanProfile(vouchedFor(provider, facts.toProfile(checked.value, { ...way.details, ...details }))),
-      claims: checked.value,
+      ...identity,
       tokens: { accessToken, refreshToken, expiresAt, scopes, details },
       authenticatedAt,
       attempt,
     };
   }
 
-  /** @param proven the claims of the verified id_token, where it identifies the user */
-  async #claims(
-    provider: ConfiguredProvider,
+  /** @returns undefined: the claims are not what the provider documents */
+  async #identity(
+    { provider, settings }: ConfiguredProvider,
+    claims: unknown,
     answer: TokenAnswer,
     way: WayBack,
-    proven: Record<string, unknown> | undefined,
-  ): Promise<unknown> {
-    const facts = provider.provider;
+  ): Promise<Identity | undefined> {
+    const checked = await provider.claims['~standard'].validate(claims);
+    if (checked.issues) return undefined;
+    const described = provider.toProfile(checked.value, { ...way.details, ...answer.details });
+    return { claims: checked.value, profile: cleanProfile(vouchedFor(provider, settings, described)) };
+  }
+
+  async #fromIdToken(
+    provider: ConfiguredProvider,
+    verified: Readonly<Record<string, unknown>>,
+    answer: TokenAnswer,
+    way: WayBack,
+  ): Promise<Identity> {
+    const alone = await this.#identity(provider, verified, answer, way);
+    if (alone && (saysEnough(provider, verified) || !mayAdd(provider))) return alone;
+    let told: Readonly<Record<string, unknown>>;
+    try {
+      told = await this.#userinfo(provider, answer, way);
+    } catch (error) {
+      return this.#without(error, provider, alone);
+    }
+    // OpenID Connect Core §5.3.2: userinfo names the subject, and without the same one it must not be used.
+    if (typeof told.sub !== 'string') return this.#without(unusable(provider, 'userinfo'), provider, alone);
+    if (told.sub !== verified.sub) throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject');
+    const identity = await this.#identity(provider, together(verified, told), answer, way);
+    return identity ?? this.#without(unusable(provider, 'userinfo'), provider, alone);
+  }
+
+  /** A failure of userinfo costs what it would have added, where the id_token is enough to know the user. */
+  #without(error: unknown, { id: provider }: ConfiguredProvider, alone: Identity | undefined): Identity {
+    if (!alone || !(error instanceof OAuthError)) throw error;
+    this.#logger.warn({ event: 'userinfo not used', provider, code: error.code, reason: error.message });
+    return alone;
+  }
+
+  async #claims(provider: ConfiguredProvider, answer: TokenAnswer, way: WayBack): Promise<unknown> {
+    const userinfo = () => this.#userinfo(provider, answer, way);
+    const { fetchClaims } = provider.provider;
+    return fetchClaims ? fetchClaims(await this.#call(provider, answer, way, userinfo)) : userinfo();
+  }
+
+  async #userinfo(provider: ConfiguredProvider, { accessToken, details }: TokenAnswer, way: WayBack) {
     const signal = way.deadline;
-    const userinfo = async () => {
-      const address = await provider.userinfoEndpoint(signal, { ...way.details, ...answer.details });
-      if (address === undefined) throw new OAuthError('provider_answer_invalid', 'userinfo', 'no userinfo address');
-      return readUserinfo(this.http, provider, address, answer.accessToken, { signal });
-    };
-    if (facts.fetchClaims) return facts.fetchClaims(await this.#call(provider, answer, way, userinfo));
-    if (!proven) return userinfo();
-    if (!facts.idToken?.withUserinfo || (await provider.userinfoEndpoint(signal)) === undefined) return proven;
-    const told = await userinfo();
-    // OpenID Connect Core §5.3.2: without the same subject, userinfo must not be used.
-    if (told.sub !== proven.sub) throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject');
-    // Who vouches for an address is who tells it: no document's flag goes with the other's address.
-    const { email, email_verified, ...rest } = told;
-    return proven.email === undefined ? { ...proven, ...rest, email, email_verified } : { ...rest, ...proven };
+    const address = await provider.userinfoEndpoint(signal, { ...way.details, ...details });
+    if (address === undefined) throw new OAuthError('provider_answer_invalid', 'userinfo', 'no userinfo address');
+    return readUserinfo(this.http, provider, address, accessToken, { signal });
   }
 
   async #verified(provider: ConfiguredProvider, { idToken }: TokenAnswer, { attempt, deadline }: WayBack) {
@@ -101,13 +138,46 @@ export class IdentityProof {
   }
 }
 
+/** Whether userinfo can say more than the id_token, as far as the provider's file tells. */
+function mayAdd({ provider: { idToken, quirks } }: ConfiguredProvider): boolean {
+  // What does not name the subject cannot be compared with the id_token.
+  return !idToken?.withoutUserinfo && !quirks?.userinfo?.isAnonymous;
+}
+
+/** Whether an id_token has an email address and a name (OpenID Connect Core §5.1). */
+function saysEnough({ provider: { emails } }: ConfiguredProvider, claims: Readonly<Record<string, unknown>>): boolean {
+  const { email, name, given_name, family_name } = claims;
+  return (emails === 'none' || isText(email)) && [name, given_name, family_name].some(isText);
+}
+
+/** The claims of an id_token, and of userinfo what it lacks. */
+function together(verified: Readonly<Record<string, unknown>>, told: Readonly<Record<string, unknown>>) {
+  const { email, email_verified, ...rest } = told;
+  const present = Object.fromEntries(Object.entries(verified).filter(([, value]) => value !== null && value !== ''));
+  // Who vouches for an address is who tells it: no document's flag goes with the other's address.
+  return { ...rest, ...present, ...(isText(verified.email) ? {} : { email, email_verified }) };
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== '';
+}
+
+function unusable({ provider }: ConfiguredProvider, step: Step = 'claims'): OAuthError {
+  const code = provider.idToken ? 'claims_invalid' : 'provider_answer_invalid';
+  return new OAuthError(code, step, 'the claims are not what the provider documents');
+}
+
 /** The profile with no more said of its address than the provider's word is worth. */
-function vouchedFor({ provider, settings }: ConfiguredProvider, profile: DescribedProfile): DescribedProfile {
-  switch (provider.emails ?? 'verified') {
+function vouchedFor(
+  { emails = 'verified' }: OAuthProvider,
+  { trustEmails }: ProviderSettings,
+  profile: DescribedProfile,
+): DescribedProfile {
+  switch (emails) {
     case 'verified':
       return profile;
     case 'operator':
-      return settings.trustEmails ? profile : { ...profile, emailVerified: false };
+      return trustEmails ? profile : { ...profile, emailVerified: false };
     case 'unverified':
       return { ...profile, emailVerified: false };
     case 'none':

@@ -18,6 +18,7 @@ import { IdTokenVerifier } from './id-token.js';
 import { OAUTH_STARTING, OAuthStarting } from './oauth.events.js';
 import { OAuthError } from './oauth.errors.js';
 import type { StrategyOutcome } from './oauth2.strategy.js';
+import { loggedError } from './provider-error.js';
 import { type ConfiguredProvider, ProviderRegistry } from './provider.registry.js';
 import { REAUTHENTICATE, reauthenticationParameters } from './reauthentication.js';
 import { returnToPath } from './return-to.js';
@@ -185,7 +186,7 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
         if ('error' in callback) {
           throw callback.error === 'access_denied' || deniedErrors.includes(callback.error)
             ? new OAuthError('access_denied', 'callback', 'the person said no')
-            : new OAuthError('provider_refused', 'callback', 'the provider sent an error');
+            : new OAuthError('provider_refused', 'callback', `the provider sent ${loggedError(callback.error)}`);
         }
         const deadline = AbortSignal.timeout(SIGN_IN_LIMIT_MS);
         const details = readDetails(sent, callbackParameters);

@@ -29,7 +29,7 @@ export function openIdProvider(facts: OpenIdFacts): OAuthProvider<OpenIdClaims> 
   return defineProvider<OpenIdClaims>({
     scopes: ['openid', 'email', 'profile'],
     emails: 'operator',
-    idToken: { algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'], withUserinfo: true },
+    idToken: { algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'] },
     claims: openIdClaims,
     toProfile: ({ sub, email, email_verified, name, preferred_username, picture }) => ({
       subject: sub,

@@ -130,6 +130,12 @@ export class ConfiguredProvider {
     return (await this.#discovery.read(signal)).tokenEndpointAuthMethod;
   }
 
+  /** How an id_token may be signed: as its file says, or as a server announces that describes itself. */
+  async idTokenAlgorithms(signal?: AbortSignal): Promise<readonly string[]> {
+    if (!this.describesItself) return this.provider.idToken?.algorithms ?? ['RS256'];
+    return (await this.#discovered(signal)).idTokenAlgorithms;
+  }
+
   /** Whether its addresses are asked of itself (discovery), and not all named. */
   get describesItself(): boolean {
     return !isComplete({ ...this.#written, ...this.settings.endpoints }, this.provider);
@@ -165,7 +171,7 @@ export class ConfiguredProvider {
     const asked = [
       known.token_endpoint,
       idToken ? known.jwks_uri : undefined,
-      !idToken || idToken.withUserinfo ? known.userinfo_endpoint : undefined,
+      idToken ? undefined : known.userinfo_endpoint,
     ];
     return !asked.some((address) => address !== undefined && this.http.isDown(address, 'sign-in'));
   }
@@ -260,7 +266,7 @@ export class ProviderRegistry implements OnApplicationBootstrap {
 function isComplete(endpoints: Partial<ProviderEndpoints>, provider: OAuthProvider): endpoints is ProviderEndpoints {
   const { authorization_endpoint, token_endpoint, jwks_uri, userinfo_endpoint } = endpoints;
   const { idToken } = provider;
-  const asksUserinfo = idToken ? idToken.withUserinfo === true : !provider.fetchClaims;
+  const asksUserinfo = !idToken && !provider.fetchClaims;
   return (
     authorization_endpoint !== undefined &&
     token_endpoint !== undefined &&

@@ -40,8 +40,9 @@ export interface OAuthProvider<Claims = unknown> {
   /** Its issuer (RFC 9207), where no `id_token` carries the identity. */
   readonly issuer?: string;
   /**
-   * Present where a verified `id_token` carries the identity (OpenID Connect Core §3.1.3.7).
-   * Such a sign-in makes one provider call, the code exchange. Without it, userinfo is asked.
+   * Present where a verified `id_token` carries the identity (OpenID Connect Core §3.1.3.7). Such a sign-in makes one
+   * provider call, the code exchange; userinfo is requested only for an email address or a name that the id_token
+   * lacks. Without it, userinfo is requested at every sign-in.
    */
   readonly idToken?: IdTokenRules;
   /** Extra parameters of every authorization request. */
@@ -113,12 +114,15 @@ export interface IdTokenRules {
    * own claim of that name. Absent: the issuer is the operator's to name, in `<ID>_ISSUER`.
    */
   readonly issuers?: readonly [string, ...string[]];
-  /** Accepted `alg` values; RS256 alone unless stated. Symmetric algorithms and `none` are never accepted. */
+  /**
+   * Accepted `alg` values, RS256 alone unless stated. Those that a provider announces which describes itself take their
+   * place. Symmetric algorithms and `none` are never accepted.
+   */
   readonly algorithms?: readonly string[];
   /** False where the provider does not repeat our nonce. */
   readonly nonce?: false;
-  /** The id_token proves who it is and userinfo says the rest. Both are read, and must be of one subject. */
-  readonly withUserinfo?: true;
+  /** Userinfo has no email address and no name that the id_token lacks: a sign-in never requests it. */
+  readonly withoutUserinfo?: true;
 }
 
 /** How a provider departs from RFC 6749, as data. */
@@ -155,8 +159,6 @@ export interface ProviderQuirks {
   readonly refreshEndpoint?: string;
   /** The member of the token answer that holds the scopes. Default: `scope`. */
   readonly scopeMember?: string;
-  /** The scopes of the token answer are a list. Default: one text. */
-  readonly scopesAsList?: true;
   /** Values of `error` that mean what `invalid_grant` does: the code or the grant is dead. */
   readonly invalidGrantErrors?: readonly string[];
   /** Values of `error` that mean what `invalid_client` does: the client id or the secret is wrong. */

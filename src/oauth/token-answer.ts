@@ -1,12 +1,21 @@
 import { z } from 'zod';
 import { OAuthError, type Step } from './oauth.errors.js';
 import { jsonObject, type ProviderAnswer } from './provider-http.js';
+import { isErrorCode, loggedError } from './provider-error.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import type { Details, TokenSet } from './provider.js';
 import { own } from '../text/own.js';
 
-const TOKEN_LIMIT = 8192;
+/**
+ * Of a token. Tokens that are JWTs with hundreds of groups have ten kilobytes and more; far above them, and with three
+ * tokens in one response still below the limit of a response.
+ */
+const TOKEN_LIMIT = 64 * 1024;
+const DETAIL_LIMIT = 8192;
 const TEN_YEARS_IN_SECONDS = 10 * 365 * 24 * 3600;
+
+/** Absent, whichever way it is written: providers send `""` and `null` for a member that they do not have. */
+const absent = z.union([z.literal(''), z.null(), z.undefined()]).transform(() => undefined);
 
 /** Printable ASCII (RFC 6749 appendix A): anything else could not travel in a header. */
 const token = z
@@ -14,36 +23,19 @@ const token = z
   .max(TOKEN_LIMIT)
   .regex(/^[\x21-\x7e]+$/);
 
-/** RFC 6749 §5.1. `expires_in` comes as a string from some providers; a missing one means "unknown". */
+/**
+ * RFC 6749 §5.1. Only the access token must be there. A missing type is `bearer`; another one is not ours to use. A
+ * missing lifetime means "unknown", and it comes as a string from some providers.
+ */
 const tokenAnswer = z.object({
   access_token: token,
-  token_type: z.string().regex(/^bearer$/i),
-  expires_in: z
-    .union([z.number(), z.string().regex(/^-?\d{1,15}$/)])
-    .nullish()
-    .transform((value) => (value === null || value === undefined ? undefined : Number(value))),
-  refresh_token: token.nullish(),
+  token_type: absent.or(z.string().regex(/^\s*bearer\s*$/i)),
+  expires_in: absent.or(z.union([z.number(), z.string().regex(/^-?\d{1,15}(\.\d{1,15})?$/)]).transform(Number)),
+  refresh_token: absent.or(token),
+  // Empty is an answer of its own: nothing was granted.
   scope: z.string().max(TOKEN_LIMIT).nullish(),
-  id_token: z
-    .string()
-    .min(1)
-    .max(64 * 1024)
-    .nullish(),
+  id_token: absent.or(z.string().max(TOKEN_LIMIT)),
 });
-
-/** The error codes of RFC 6749 §4.1.2.1 and §5.2: the provider understood us and said no. */
-const OAUTH_ERRORS = new Set([
-  'invalid_request',
-  'invalid_client',
-  'invalid_grant',
-  'unauthorized_client',
-  'unsupported_grant_type',
-  'unsupported_response_type',
-  'invalid_scope',
-  'access_denied',
-  'server_error',
-  'temporarily_unavailable',
-]);
 
 export interface TokenAnswer extends TokenSet {
   readonly idToken?: string;
@@ -76,9 +68,7 @@ export function readTokenAnswer(
   refuseErrors(provider, answer, step);
   const raw = jsonObject(answer.text) ?? {};
   const scopes = own(raw, quirks.scopeMember ?? 'scope');
-  // A list is what it documents, or no answer of its.
-  const scope = quirks.scopesAsList ? listOfScopes(scopes) : scopes;
-  const parsed = tokenAnswer.safeParse({ ...raw, scope });
+  const parsed = tokenAnswer.safeParse({ ...raw, scope: listOfScopes(scopes) });
   if (!parsed.success) {
     const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.')))];
     throw new OAuthError('provider_answer_invalid', step, `unusable token answer: ${fields.join(', ')}`);
@@ -86,12 +76,12 @@ export function readTokenAnswer(
   const { access_token, refresh_token, expires_in, scope: granted, id_token } = parsed.data;
   return {
     accessToken: access_token,
-    refreshToken: refresh_token ?? undefined,
+    refreshToken: refresh_token,
     expiresAt: expires_in === undefined ? undefined : expiry(sentAtMs, expires_in),
     // RFC 6749 §5.1: absent means "as asked". Where a callback says what was granted, that stands in its place.
     scopes: scopesIn(granted ?? details.scope, quirks.grantedScopeSeparator ?? quirks.scopeSeparator) ?? askedScopes,
     details: kept(keptDetails, { ...details, ...raw }),
-    idToken: id_token ?? undefined,
+    idToken: id_token,
     raw,
   };
 }
@@ -113,14 +103,14 @@ export function refuseErrors(
   const body = jsonObject(text);
   const error = body && errorIn(provider, body);
   if (error === 'invalid_grant') throw new OAuthError('code_rejected', step, 'invalid_grant');
-  if (error !== undefined && OAUTH_ERRORS.has(error)) {
+  if (isErrorCode(error)) {
     throw new OAuthError('provider_refused', step, `refused with ${error}`, { retryAfterSeconds });
   }
   if (status === 429 || status >= 500) {
     throw new OAuthError('provider_unreachable', step, `answered ${status}`, { retryAfterSeconds });
   }
   if (error !== undefined) {
-    throw new OAuthError('provider_refused', step, `refused with an error of its own and status ${status}`);
+    throw new OAuthError('provider_refused', step, `refused with ${loggedError(error)} and status ${status}`);
   }
   if (status !== 200) throw new OAuthError('provider_answer_invalid', step, `answered ${status} without a reason`);
 }
@@ -142,7 +132,7 @@ function kept(names: readonly string[], said: Readonly<Record<string, unknown>>)
   if (names.length === 0) return undefined;
   const found = names.flatMap((name) => {
     const value = own(said, name);
-    return typeof value === 'string' && value.length <= TOKEN_LIMIT ? [[name, value] as const] : [];
+    return typeof value === 'string' && value.length <= DETAIL_LIMIT ? [[name, value] as const] : [];
   });
   return Object.fromEntries(found);
 }

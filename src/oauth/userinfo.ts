@@ -1,5 +1,6 @@
 import { OAuthError } from './oauth.errors.js';
 import { jsonObject, parseJson, type ProviderAnswer, type ProviderCall, type ProviderHttp } from './provider-http.js';
+import { loggedError } from './provider-error.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 
 /**
@@ -31,7 +32,9 @@ export async function readUserinfo(
   refuseFailures(answer);
   const claims = jsonObject(answer.text);
   if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');
-  if (isError(claims)) throw new OAuthError('provider_refused', step, 'an error with status 200');
+  if (isError(claims)) {
+    throw new OAuthError('provider_refused', step, `answered 200 with ${loggedError(claims.error)}`);
+  }
   return claims;
 }
 
@@ -76,8 +79,11 @@ function isError({ error, errors, data }: Readonly<Record<string, unknown>>): bo
   return typeof error === 'string' || (Array.isArray(errors) && errors.length > 0 && (data ?? undefined) === undefined);
 }
 
-function refuseFailures({ status }: ProviderAnswer): void {
+function refuseFailures({ status, text }: ProviderAnswer): void {
   const step = 'userinfo';
   if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
-  if (status !== 200) throw new OAuthError('provider_refused', step, `answered ${status}`, { cause: { status } });
+  if (status === 200) return;
+  const error = jsonObject(text)?.error;
+  const reason = `answered ${status}${error === undefined ? '' : ` with ${loggedError(error)}`}`;
+  throw new OAuthError('provider_refused', step, reason, { cause: { status } });
 }

@@ -32,7 +32,7 @@ export const apple = defineProvider({
     TEAM_ID: { meaning: 'the ten characters of your developer team', required: true, pattern: /^[A-Z0-9]{10}$/ },
     KEY_ID: { meaning: 'the ten characters of the key in CLIENT_SECRET', required: true, pattern: /^[A-Z0-9]{10}$/ },
   },
-  idToken: { issuers: [ISSUER] },
+  idToken: { issuers: [ISSUER], withoutUserinfo: true },
   quirks: {
     // Apple insists on it as soon as a scope is asked for.
     responseMode: 'form_post',

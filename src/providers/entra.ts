@@ -1,5 +1,5 @@
 import { defineProvider } from '../oauth/provider.js';
-import { microsoftClaims, microsoftProfile } from './microsoft-claims.js';
+import { microsoftClaims, microsoftProfile, microsoftQuirks } from './microsoft-claims.js';
 
 export const entra = defineProvider({
   id: 'entra',
@@ -13,8 +13,7 @@ export const entra = defineProvider({
   scopes: ['openid', 'email', 'profile', 'offline_access'],
   reauthentication: 'prompt=login',
   idToken: {},
-  // offline_access is never among the granted scopes; without it the next answer has no refresh token.
-  quirks: { refreshParameters: { scope: '{scopes} offline_access' } },
+  quirks: microsoftQuirks,
   claims: microsoftClaims,
   toProfile: microsoftProfile,
 });

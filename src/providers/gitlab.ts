@@ -17,5 +17,5 @@ export const gitlab = openIdProvider({
     jwks_uri: 'https://gitlab.com/oauth/discovery/keys',
   },
   // Older ones say in the id_token no more than who it is.
-  idToken: { issuers: ['https://gitlab.com'], withUserinfo: true },
+  idToken: { issuers: ['https://gitlab.com'] },
 });

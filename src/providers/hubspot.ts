@@ -21,7 +21,6 @@ export const hubspot = defineProvider({
   emails: 'unverified',
   quirks: {
     scopeMember: 'scopes',
-    scopesAsList: true,
     userinfo: {
       method: 'POST',
       form: (token, { clientId, clientSecret }) => ({ token, client_id: clientId, client_secret: clientSecret }),

@@ -12,6 +12,6 @@ export const huggingface = openIdProvider({
     jwks_uri: 'https://huggingface.co/oauth/jwks',
   },
   emails: 'verified',
-  idToken: { issuers: ['https://huggingface.co'], withUserinfo: true },
+  idToken: { issuers: ['https://huggingface.co'] },
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
 });

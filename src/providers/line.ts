@@ -21,7 +21,7 @@ export const line = defineProvider({
   },
   emails: 'unverified',
   reauthentication: 'max_age',
-  idToken: { issuers: ['https://access.line.me'], algorithms: ['ES256'] },
+  idToken: { issuers: ['https://access.line.me'], algorithms: ['ES256'], withoutUserinfo: true },
   quirks: {
     // Without it the id_token is signed with the channel secret (HS256).
     exchangeParameters: { id_token_key_type: 'JWK' },

@@ -14,7 +14,7 @@ export const linkedin = openIdProvider({
     jwks_uri: 'https://www.linkedin.com/oauth/openid/jwks',
   },
   emails: 'verified',
-  idToken: { issuers: ['https://www.linkedin.com/oauth'], nonce: false, withUserinfo: true },
+  idToken: { issuers: ['https://www.linkedin.com/oauth'], nonce: false },
   quirks: {
     // A client with a secret that sends a verifier is told that its secret is wrong.
     pkce: false,

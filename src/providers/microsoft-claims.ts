@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { email, text } from '../oauth/claims.js';
+import type { ProviderQuirks } from '../oauth/provider.js';
 
 /** What an id_token of Microsoft says, whoever runs the tenant. `sub` is another one for every application. */
 export const microsoftClaims = z.object({
@@ -24,3 +25,10 @@ export const microsoftProfile = ({ tid, oid, email, xms_edov, name, preferred_us
   emailVerified: xms_edov,
   name: name ?? preferred_username,
 });
+
+export const microsoftQuirks: ProviderQuirks = {
+  // offline_access is never among the granted scopes; without it the next response has no refresh token.
+  refreshParameters: { scope: '{scopes} offline_access' },
+  // Userinfo is at Microsoft Graph: it has neither `tid` nor `oid`, and says less than the id_token.
+  userinfo: { isAnonymous: true },
+};

@@ -1,6 +1,6 @@
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
-import { microsoftClaims, microsoftProfile } from './microsoft-claims.js';
+import { microsoftClaims, microsoftProfile, microsoftQuirks } from './microsoft-claims.js';
 
 /** The tenant of everybody's personal account: Outlook, Xbox, Skype. */
 const PERSONAL_ACCOUNTS = '9188040d-6c67-4c5b-b112-36a304b66dad';
@@ -32,8 +32,7 @@ export const microsoft = defineProvider({
   },
   reauthentication: 'prompt=login',
   idToken: { issuers: ['https://login.microsoftonline.com/{tid}/v2.0'] },
-  // offline_access is never among the granted scopes; without it the next answer has no refresh token.
-  quirks: { refreshParameters: { scope: '{scopes} offline_access' } },
+  quirks: microsoftQuirks,
   claims: microsoftClaims,
   toProfile: microsoftProfile,
   checkClaims({ tid }, { own: { TENANT } }) {

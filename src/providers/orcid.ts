@@ -17,8 +17,8 @@ export const orcid = defineProvider({
     jwks_uri: 'https://orcid.org/oauth/jwks',
   },
   emails: 'none',
-  // The documented id_token holds no name.
-  idToken: { issuers: ['https://orcid.org'], withUserinfo: true },
+  // The documented id_token has no name: userinfo is requested for it.
+  idToken: { issuers: ['https://orcid.org'] },
   claims: z.object({ sub: subject, name: text, given_name: text, family_name: text }),
   toProfile: ({ sub, name, given_name, family_name }) => ({
     subject: sub,

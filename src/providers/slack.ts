@@ -24,8 +24,7 @@ export const slack = defineProvider({
   },
   settings: { TEAM: { meaning: 'id of the only workspace whose people may sign in', pattern: /^[A-Z0-9]{2,32}$/ } },
   emails: 'operator',
-  // The id_token lacks the picture.
-  idToken: { issuers: ['https://slack.com'], withUserinfo: true },
+  idToken: { issuers: ['https://slack.com'] },
   authorizationParams: ({ own }): Record<string, string> => (own.TEAM === undefined ? {} : { team: own.TEAM }),
   quirks: {
     revocation: 'bearer',

@@ -19,9 +19,9 @@ export const twitch = openIdProvider({
   },
   apiOrigins: ['https://api.twitch.tv'],
   emails: 'verified',
-  idToken: { issuers: ['https://id.twitch.tv/oauth2'] },
+  idToken: { issuers: ['https://id.twitch.tv/oauth2'], withoutUserinfo: true },
   authorizationParams: { claims: JSON.stringify(CLAIMS) },
-  quirks: { scopesAsList: true, revocation: 'client_id' },
+  quirks: { revocation: 'client_id' },
   // Twitch has words where the standard has codes: `{"status":400,"message":"Invalid refresh token"}`.
   tokenError: ({ message }) =>
     /^invalid (authorization code|refresh token|token)$/i.test(String(message)) ? 'invalid_grant' : undefined,

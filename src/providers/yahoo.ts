@@ -14,7 +14,7 @@ export const yahoo = openIdProvider({
     jwks_uri: 'https://api.login.yahoo.com/openid/v1/certs',
   },
   emails: 'verified',
-  idToken: { issuers: ['https://api.login.yahoo.com'], algorithms: ['ES256', 'RS256'], withUserinfo: true },
+  idToken: { issuers: ['https://api.login.yahoo.com'], algorithms: ['ES256', 'RS256'] },
   quirks: {
     tokenEndpointAuthMethod: 'client_secret_basic',
     invalidGrantErrors: ['INVALID_AUTHORIZATION_CODE', 'INVALID_REFRESH_TOKEN'],
