@@ -9,6 +9,7 @@ import { ODD_VALUES } from './odd-values.checks.js';
 import { REAUTHENTICATION } from './reauthentication.checks.js';
 import { SECRETS } from './secrets.checks.js';
 import { TOKENS } from './tokens.checks.js';
+import { UNIMPORTANT } from './unimportant.checks.js';
 
 /** Everything that a provider runs through, in this order. */
 export const CHECKS: readonly Check[] = [
@@ -20,6 +21,7 @@ export const CHECKS: readonly Check[] = [
   ...REAUTHENTICATION,
   ...ERRORS,
   ...ODD_VALUES,
+  ...UNIMPORTANT,
   ...TOKENS,
   ...SECRETS,
 ];

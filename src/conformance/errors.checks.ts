@@ -74,7 +74,8 @@ export const ERRORS: readonly Check[] = [
   {
     id: 'errors.calls',
     sentence: 'a call that is refused, breaks or talks nonsense ends the sign-in with what it is',
-    applies: ({ fixture }) => Object.keys(fixture.calls).length > 0,
+    applies: ({ fixture, provider }) =>
+      Object.keys(fixture.calls).length > 0 && (provider.idToken === undefined || provider.fetchClaims !== undefined),
     run: async (trial) => {
       trial.played.scenario = trial.usual;
       for (const address of trial.played.callAddresses()) await endAsSaid(trial, address, OF_CALLS);

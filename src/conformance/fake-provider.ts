@@ -4,6 +4,9 @@ import type { buildConnector } from 'undici';
 import type { DocumentedProvider } from './documented-provider.js';
 import type { Answer, Received } from './messages.js';
 
+/** Node's default is 16 kB; a token travels in a header, and some are longer. */
+const HEADER_LIMIT_BYTES = 256 * 1024;
+
 /** In place of the documented answer: another one, or a connection that ends before it. */
 export type Fault = Answer | 'cut';
 
@@ -27,7 +30,7 @@ export class FakeProvider {
   ) {}
 
   static async start(): Promise<FakeProvider> {
-    const server = createServer();
+    const server = createServer({ maxHeaderSize: HEADER_LIMIT_BYTES });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const fake = new FakeProvider(server, (server.address() as { port: number }).port);
     server.on('request', (request, response) => void fake.#serve(request, response));

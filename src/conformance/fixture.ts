@@ -130,7 +130,7 @@ export const fixtureSchema = z.strictObject({
       claims: json,
     })
     .optional(),
-  /** What a sign-in asks with the person's token. */
+  /** What a sign-in requests with the user's token, where the id_token does not say it already. */
   calls: z.record(z.string(), call).default({}),
   /** Absent: a grant cannot be taken back there. The answers are the provider's to a good request. */
   revocation: z

@@ -1,5 +1,5 @@
 import type { Check } from './check.js';
-import { replaced } from './scenario.js';
+import { replaced, withoutName } from './scenario.js';
 import { Deviation, said, type Trial } from './trial.js';
 
 type Claims = Record<string, unknown>;
@@ -71,7 +71,7 @@ export const ID_TOKEN: readonly Check[] = [
     run: async (trial) => {
       for (const [key, call] of subjectPlaces(trial)) {
         const place = { source: 'call', key, path: ['sub'], value: undefined } as const;
-        const ending = await trial.signIn(replaced(trial.usual, place, 'somebody-else'));
+        const ending = await trial.signIn(withoutName(replaced(trial.usual, place, 'somebody-else')));
         trial.refused(ending, `another sub in ${key}, which says ${JSON.stringify(call)}`, 'claims_invalid');
       }
     },

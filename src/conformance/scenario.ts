@@ -29,6 +29,17 @@ export function scenarioOf(fixture: Fixture, changes: Partial<FixtureChanges> = 
   };
 }
 
+/** Whether the id_token has the email address and the name, so that a sign-in is one call. */
+export function saysEnough({ claims }: Scenario, { email }: Fixture['profile']): boolean {
+  const isName = (name: string) => typeof claims?.[name] === 'string' && claims[name] !== '';
+  return ['name', 'given_name', 'family_name'].some(isName) && (email === null || claims?.email === email);
+}
+
+/** The same without a name in the id_token, so that userinfo is requested. */
+export function withoutName({ claims, ...scenario }: Scenario): Scenario {
+  return { ...scenario, claims: claims && without(claims, ['name', 'given_name', 'family_name']) };
+}
+
 /** A place in what the provider says. */
 export interface Place {
   readonly source: 'token' | 'claims' | 'call';

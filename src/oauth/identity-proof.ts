@@ -77,9 +77,9 @@ export class IdentityProof {
     verified: Readonly<Record<string, unknown>>,
     answer: TokenAnswer,
     way: WayBack,
-  ): Promise<Identity> {
+  ): Promise<Identity | undefined> {
     const alone = await this.#identity(provider, verified, answer, way);
-    if (alone && (saysEnough(provider, verified) || !mayAdd(provider))) return alone;
+    if (!mayAdd(provider) || (alone && saysEnough(provider, verified))) return alone;
     let told: Readonly<Record<string, unknown>>;
     try {
       told = await this.#userinfo(provider, answer, way);

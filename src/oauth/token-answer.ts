@@ -14,9 +14,6 @@ const TOKEN_LIMIT = 64 * 1024;
 const DETAIL_LIMIT = 8192;
 const TEN_YEARS_IN_SECONDS = 10 * 365 * 24 * 3600;
 
-/** Absent, whichever way it is written: providers send `""` and `null` for a member that they do not have. */
-const absent = z.union([z.literal(''), z.null(), z.undefined()]).transform(() => undefined);
-
 /** Printable ASCII (RFC 6749 appendix A): anything else could not travel in a header. */
 const token = z
   .string()
@@ -24,17 +21,22 @@ const token = z
   .regex(/^[\x21-\x7e]+$/);
 
 /**
- * RFC 6749 §5.1. Only the access token must be there. A missing type is `bearer`; another one is not ours to use. A
- * missing lifetime means "unknown", and it comes as a string from some providers.
+ * RFC 6749 §5.1, of the members that are present. A missing type is `bearer`; another one is not ours to use. A missing
+ * lifetime means "unknown", and it comes as a string from some providers.
  */
 const tokenAnswer = z.object({
   access_token: token,
-  token_type: absent.or(z.string().regex(/^\s*bearer\s*$/i)),
-  expires_in: absent.or(z.union([z.number(), z.string().regex(/^-?\d{1,15}(\.\d{1,15})?$/)]).transform(Number)),
-  refresh_token: absent.or(token),
-  // Empty is an answer of its own: nothing was granted.
-  scope: z.string().max(TOKEN_LIMIT).nullish(),
-  id_token: absent.or(z.string().max(TOKEN_LIMIT)),
+  token_type: z
+    .string()
+    .regex(/^\s*bearer\s*$/i)
+    .optional(),
+  expires_in: z
+    .union([z.number(), z.string().regex(/^-?\d{1,15}(\.\d{1,15})?$/)])
+    .transform(Number)
+    .optional(),
+  refresh_token: token.optional(),
+  scope: z.string().max(TOKEN_LIMIT).optional(),
+  id_token: z.string().max(TOKEN_LIMIT).optional(),
 });
 
 export interface TokenAnswer extends TokenSet {
@@ -68,7 +70,7 @@ export function readTokenAnswer(
   refuseErrors(provider, answer, step);
   const raw = jsonObject(answer.text) ?? {};
   const scopes = own(raw, quirks.scopeMember ?? 'scope');
-  const parsed = tokenAnswer.safeParse({ ...raw, scope: listOfScopes(scopes) });
+  const parsed = tokenAnswer.safeParse({ ...present(raw), scope: listOfScopes(scopes) ?? undefined });
   if (!parsed.success) {
     const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.')))];
     throw new OAuthError('provider_answer_invalid', step, `unusable token answer: ${fields.join(', ')}`);
@@ -113,6 +115,11 @@ export function refuseErrors(
     throw new OAuthError('provider_refused', step, `refused with ${loggedError(error)} and status ${status}`);
   }
   if (status !== 200) throw new OAuthError('provider_answer_invalid', step, `answered ${status} without a reason`);
+}
+
+/** The members of an answer. Empty and `null` are ways to say that there is none. */
+function present(answer: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(answer).filter(([, value]) => value !== '' && value !== null));
 }
 
 /** A list of scopes as one text; anything else as it is, to be refused. */

@@ -291,13 +291,21 @@ const fieldShapes: Readonly<Record<string, unknown>> = {
   'too large': '1'.repeat(MEGABYTE),
 };
 
-/** What RFC 6749 §5.1 leaves to the provider, and an empty scope, which GitHub Apps send. */
+/**
+ * What RFC 6749 §5.1 leaves to the provider, an empty scope, which GitHub Apps send, and what makes no difference: an
+ * empty member is a missing one, a missing type is bearer, scopes can be a list.
+ */
 const LEGAL_FIELDS = new Set([
+  'token_type missing',
+  'token_type an empty string',
   'expires_in missing',
   'expires_in a number',
+  'expires_in an empty string',
   'refresh_token missing',
+  'refresh_token an empty string',
   'scope missing',
   'scope an empty string',
+  'scope an array',
 ]);
 
 const tokenFieldFaults: readonly ProviderFault[] = [
@@ -307,11 +315,17 @@ const tokenFieldFaults: readonly ProviderFault[] = [
       return { name, ...(LEGAL_FIELDS.has(name) ? OK : ANSWER_INVALID), apply: changed({ [field]: value }) };
     }),
   ),
-  { name: 'access_token of 9 kB', ...ANSWER_INVALID, apply: changed({ access_token: 'a'.repeat(9 * 1024) }) },
+  { name: 'access_token of 9 kB', ...OK, apply: changed({ access_token: 'a'.repeat(9 * 1024) }) },
+  { name: 'access_token of 65 kB', ...ANSWER_INVALID, apply: changed({ access_token: 'a'.repeat(65 * 1024) }) },
   { name: 'token_type mac', ...ANSWER_INVALID, apply: changed({ token_type: 'mac' }) },
+  { name: 'token_type DPoP', ...ANSWER_INVALID, apply: changed({ token_type: 'DPoP' }) },
+  { name: 'token_type null', ...OK, apply: changed({ token_type: null }) },
+  { name: 'refresh_token null', ...OK, apply: changed({ refresh_token: null }) },
   // RFC 6749 §5.1: the value is case insensitive.
   { name: 'token_type bEARER', ...OK, apply: changed({ token_type: 'bEARER' }) },
   { name: 'expires_in in a string', ...OK, apply: changed({ expires_in: '3600' }) },
+  { name: 'expires_in a fraction', ...OK, apply: changed({ expires_in: 3599.9 }) },
+  { name: 'expires_in a fraction in a string', ...OK, apply: changed({ expires_in: '3599.9' }) },
 ];
 
 /** Fit every endpoint. */

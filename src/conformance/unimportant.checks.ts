@@ -1,0 +1,93 @@
+import type { Check } from './check.js';
+import type { Fault } from './fake-provider.js';
+import { json } from './messages.js';
+import { type Scenario, withoutName } from './scenario.js';
+import { Deviation, said, type Trial } from './trial.js';
+
+type Json = Record<string, unknown>;
+
+/** Twice what some servers still take for a whole header, and less than the application's own limit. */
+const LONG_TOKEN = `at-long-${'x'.repeat(32 * 1024)}`;
+
+/** What providers do with a token response without meaning anything by it. */
+const TOKEN_VARIATIONS: readonly (readonly [what: string, vary: (answer: Json) => Json])[] = [
+  ['without a token_type', ({ token_type: _type, ...answer }) => answer],
+  ['with the token_type null', (answer) => ({ ...answer, token_type: null })],
+  ['with the token_type "bEaReR "', (answer) => ({ ...answer, token_type: 'bEaReR ' })],
+  ['with an empty refresh_token', (answer) => ({ ...answer, refresh_token: '' })],
+  ['with the refresh_token null', (answer) => ({ ...answer, refresh_token: null })],
+  ['without an expires_in', ({ expires_in: _lifetime, ...answer }) => answer],
+  ['with the expires_in "3600"', (answer) => ({ ...answer, expires_in: '3600' })],
+  ['with the expires_in 3599.9', (answer) => ({ ...answer, expires_in: 3599.9 })],
+  ['with an empty expires_in', (answer) => ({ ...answer, expires_in: '' })],
+  ['with the scope null', (answer) => ({ ...answer, scope: null })],
+  ['with a list of scopes', (answer) => ({ ...answer, scope: ['one', 'two'] })],
+  ['with an access token of 32 kB', (answer) => ({ ...answer, access_token: LONG_TOKEN })],
+  ['with members that nobody knows', (answer) => ({ ...answer, x_new: { nested: [1] }, 'x-other': null })],
+];
+
+const HTML = '<!doctype html><title>Error</title>';
+
+/** What userinfo does when it does not work. A hanging one is in the tests of the transport. */
+const USERINFO_FAULTS: readonly (readonly [what: string, fault: Fault])[] = [
+  ...[401, 403, 404, 429, 500, 503].map((status) => [`${status}`, json({ error: 'x' }, status)] as const),
+  ['a signed answer', { status: 200, body: 'AA.AA.AA', type: 'application/jwt' }],
+  ['a page', { status: 200, body: HTML, type: 'text/html' }],
+  ['nothing', { status: 200, body: '' }],
+  ['a list', json([])],
+  ['an object without a subject', json({})],
+  ['an error with status 200', json({ error: 'temporarily_unavailable' })],
+  ['a redirect', { status: 302, body: '', headers: { location: 'https://elsewhere.example/' } }],
+  ['a connection that ends', 'cut'],
+];
+
+/** A working response is not refused for something that does not matter. */
+export const UNIMPORTANT: readonly Check[] = [
+  {
+    id: 'unimportant.token',
+    sentence: 'what does not matter in a token response keeps no user out',
+    run: async (trial) => {
+      const refused: string[] = [];
+      for (const [what, vary] of TOKEN_VARIATIONS) {
+        const fault = await faultOf(trial, { ...trial.usual, token: vary(trial.usual.token) });
+        if (fault !== undefined) refused.push(`a token response ${what} ${fault}`);
+      }
+      if (refused.length > 0) throw new Deviation(refused.join('; '));
+    },
+  },
+  {
+    id: 'unimportant.userinfo',
+    sentence: 'a userinfo that does not work costs what it would have added to the id_token, and no more',
+    applies: (trial) => isSupplement(trial),
+    run: async (trial) => {
+      const refused: string[] = [];
+      const [address = ''] = trial.played.callAddresses();
+      for (const [what, fault] of USERINFO_FAULTS) {
+        trial.fake.faults.set(address, fault);
+        for (const scenario of [trial.usual, withoutName(trial.usual)]) {
+          const reason = await faultOf(trial, scenario);
+          if (reason !== undefined) refused.push(`with ${what} from userinfo, the sign-in ${reason}`);
+        }
+        trial.fake.faults.clear();
+      }
+      if (refused.length > 0) throw new Deviation(refused.join('; '));
+    },
+  },
+];
+
+/** Whether an id_token says who the user is, and userinfo only adds to it. */
+function isSupplement({ provider, usual }: Trial): boolean {
+  const [only, ...others] = Object.keys(usual.calls);
+  return provider.idToken !== undefined && !provider.fetchClaims && only !== undefined && others.length === 0;
+}
+
+/** @returns how the sign-in ends, where it is not with the same user */
+async function faultOf(trial: Trial, scenario: Scenario): Promise<string | undefined> {
+  const ending = await trial.signIn(scenario);
+  if (ending.code !== 'ok') return `ends with ${said(ending)}`;
+  const { subject, email } = await trial.lastAccount();
+  const { profile } = trial.fixture;
+  if (subject !== profile.subject) return `is of the subject ${subject}`;
+  const saysEmail = scenario.claims === undefined || scenario.claims.email === profile.email;
+  return saysEmail && email !== profile.email ? `has the address ${email ?? 'null'}` : undefined;
+}
