@@ -91,10 +91,43 @@ describe('an id_token', () => {
     return signIn(at);
   }
 
+  /** What the log says of the last sign-in that failed. */
+  function lastReason(): string {
+    // Nest has one logger in a process: the newest application's.
+    const line = apps.flatMap(({ log }) => log).findLast((each) => each.includes('sign-in failed')) ?? '{}';
+    return String((JSON.parse(line) as { reason?: unknown }).reason);
+  }
+
   it.each(idTokenFaults.filter(({ refused }) => refused))('is refused with $name', async (fault) => {
     const before = await stored();
     expect(await signInWith(fault)).toEqual(REFUSED);
     expect(await stored()).toEqual(before);
+    expect(lastReason()).not.toContain('another check');
+  });
+
+  it.each([
+    ['alg none', 'algorithm (alg)'],
+    ['an unknown key under the known kid', 'signature'],
+    ['an unknown kid', 'key not found (kid)'],
+    ['no kid, several keys', 'key not named (kid), and several keys fit'],
+    ['a crit header', 'header (crit)'],
+    ['iss of another provider', 'issuer (iss)'],
+    ['iss missing', 'issuer (iss)'],
+    ['aud of another client', 'audience (aud)'],
+    ['azp of another client', 'authorized party (azp)'],
+    ['exp an hour ago', 'expiry (exp)'],
+    ['exp a string', 'expiry (exp)'],
+    ['iat a week ago', 'time of issue (iat)'],
+    ['nbf 61 seconds ahead', 'not valid before (nbf)'],
+    ['nonce wrong', 'nonce'],
+    ['sub missing', 'subject (sub)'],
+    ['garbage', 'format'],
+    ['five parts, as an encrypted token has', 'encryption (an encrypted id_token cannot be read)'],
+  ])('is refused with %s, and the log names the check', async (name, check) => {
+    const fault = idTokenFaults.find((each) => each.name === name);
+    if (!fault) throw new TypeError(`no fault is named "${name}"`);
+    expect(await signInWith(fault)).toEqual(REFUSED);
+    expect(lastReason()).toBe(`verification failed: ${check}`);
   });
 
   it.each(idTokenFaults.filter(({ refused }) => !refused))('is accepted with $name', async (fault) => {

@@ -12,6 +12,7 @@ import {
   tokenFaults,
   userinfoFaults,
 } from './support/provider-faults.js';
+import { withClaims } from './support/provider-id-token.js';
 import { listen } from './support/provider-listener.js';
 import { type FaultyEndpoint, startProvider, type TestProvider } from './support/provider-server.js';
 import { PlainModule } from './support/userinfo-provider.js';
@@ -38,7 +39,10 @@ beforeAll(async () => {
   app = await start({ ...provider.environment('GOOGLE'), ...provider.environment('PLAIN') });
 });
 
-beforeEach(() => provider.faults.clear());
+beforeEach(() => {
+  provider.faults.clear();
+  provider.idToken.clear();
+});
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -78,13 +82,14 @@ interface SignIn extends Ending {
 let people = 0;
 
 /** Somebody nobody has seen before. @returns the name for `authorize` */
-function newcomer(): { as: string; subject: string } {
+function newcomer(changes: Record<string, unknown> = {}): { as: string; subject: string } {
   const subject = `subject-${++people}`;
   const claims = {
     sub: subject,
     name: `Person ${people}`,
     email: `person${people}@mail.example`,
     email_verified: true,
+    ...changes,
   };
   return { as: provider.addPerson(claims, subject), subject };
 }
@@ -97,9 +102,9 @@ async function ended(answer: Promise<Response>): Promise<Ending> {
   return { status: response.status, code, tookMs: performance.now() - begun };
 }
 
-async function signIn(id = 'google', at = app): Promise<SignIn> {
+async function signIn(id = 'google', at = app, changes: Record<string, unknown> = {}): Promise<SignIn> {
   const browser = new Browser(at.url);
-  const { as, subject } = newcomer();
+  const { as, subject } = newcomer(changes);
   const callback = provider.authorize(await browser.begin(id), { as });
   const before = provider.requests.length;
   const ending = await ended(browser.get(callback, { accept: 'application/json' }));
@@ -275,6 +280,34 @@ describe('userinfo of a provider without id_token', () => {
   it('works again afterwards', async () => {
     const { browser } = await signIn('plain');
     expect(await browser.me()).toMatchObject({ session: { provider: 'plain' } });
+  });
+});
+
+describe('userinfo of a provider whose id_token lacks the name', () => {
+  const isOfAnother = ({ name }: ProviderFault) => name === 'sub of another person';
+  const table = inOrder([...answerFaults, ...userinfoFaults]);
+  const met = meeting('userinfo', table, () => signIn('google', app, { name: undefined }));
+
+  it.each(table.filter((fault) => !isOfAnother(fault)))('keeps no user out: $name', async (fault) => {
+    const { status, subject } = await met(fault);
+    expect(status).toBe(303);
+    const rows = await database.query('SELECT email_verified FROM oauth_accounts WHERE subject = $1', [subject]);
+    expect(rows).toEqual([{ email_verified: true }]);
+  });
+
+  it('is refused where it is of another user', async () => {
+    const ending = await met(faultNamed('sub of another person'));
+    expect(summary(ending)).toEqual({ status: 502, code: 'claims_invalid' });
+    expect(await isStored(ending.subject)).toBe(false);
+  });
+
+  it('adds the name, and is requested once', async () => {
+    provider.idToken.set(withClaims({ name: undefined }));
+    const before = provider.count('userinfo');
+    const { code, subject } = await signIn();
+    expect({ code, count: provider.count('userinfo') - before }).toEqual({ code: 'ok', count: 1 });
+    const rows = await database.query('SELECT name FROM oauth_accounts WHERE subject = $1', [subject]);
+    expect(rows).toEqual([{ name: provider.people[subject]?.name }]);
   });
 });
 

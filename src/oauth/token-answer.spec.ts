@@ -1,0 +1,83 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { ConfiguredProvider } from './provider.registry.js';
+import { readTokenAnswer } from './token-answer.js';
+
+const ASKED = ['openid', 'email'];
+const TEXT = /^[\x21-\x7e]+$/;
+
+function read(answer: Readonly<Record<string, unknown>>, quirks = {}) {
+  const provider = { provider: { quirks } } as unknown as ConfiguredProvider;
+  const requested = { sentAtMs: 0, askedScopes: ASKED, details: {} };
+  return readTokenAnswer(provider, { status: 200, text: JSON.stringify(answer) }, requested);
+}
+
+const token = fc.string({ minLength: 1, maxLength: 20_000, unit: 'grapheme-ascii' }).filter((text) => TEXT.test(text));
+const absent = fc.constantFrom(undefined, null, '');
+const cased = fc.constantFrom('bearer', 'Bearer', 'BEARER', 'bEaReR', 'Bearer ', ' bearer');
+const lifetime = fc.oneof(
+  fc.integer(),
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  fc.integer().map(String),
+  fc.nat().map((seconds) => `${seconds}.5`),
+);
+const scope = fc.constantFrom('', 'openid', 'openid email', ['openid', 'email'], [], null, undefined);
+
+/** Every token response that works, whatever its provider makes of the members that do not matter. */
+const working = fc
+  .record({
+    access_token: token,
+    token_type: fc.oneof(absent, cased),
+    expires_in: fc.oneof(absent, lifetime),
+    refresh_token: fc.oneof(absent, token),
+    id_token: fc.oneof(absent, token),
+    scope,
+  })
+  .chain((known) =>
+    fc.dictionary(fc.string(), fc.jsonValue()).map((unknown) => ({ ...unknown, error: null, ...known })),
+  );
+
+describe('readTokenAnswer', () => {
+  it('accepts every token response that works, and reads what is there', () => {
+    fc.assert(
+      fc.property(working, (answer) => {
+        const { accessToken, refreshToken, idToken, expiresAt, scopes } = read(answer);
+        expect(accessToken).toBe(answer.access_token);
+        expect(refreshToken).toBe(answer.refresh_token || undefined);
+        expect(idToken).toBe(answer.id_token || undefined);
+        expect(expiresAt === undefined).toBe([undefined, null, ''].includes(answer.expires_in as string));
+        expect(Number.isNaN(expiresAt?.getTime())).toBe(false);
+        expect(scopes).toEqual(answer.scope === null || answer.scope === undefined ? ASKED : expect.any(Array));
+      }),
+    );
+  });
+
+  it.each([
+    ['an access token of 64 kB', { access_token: 'x'.repeat(64 * 1024) }],
+    ['a lifetime before now', { access_token: 'x', expires_in: -1 }],
+  ])('accepts %s', (_what, answer) => {
+    expect(read(answer).accessToken).toBe(answer.access_token);
+  });
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ['no access token', {}, 'access_token'],
+    ['an empty access token', { access_token: '' }, 'access_token'],
+    ['an access token with a line break', { access_token: 'a\nb' }, 'access_token'],
+    ['an access token of more than 64 kB', { access_token: 'x'.repeat(64 * 1024 + 1) }, 'access_token'],
+    ['the type mac', { access_token: 'x', token_type: 'mac' }, 'token_type'],
+    ['the type DPoP', { access_token: 'x', token_type: 'DPoP' }, 'token_type'],
+    ['the type N_A', { access_token: 'x', token_type: 'N_A' }, 'token_type'],
+    ['a lifetime in words', { access_token: 'x', expires_in: 'an hour' }, 'expires_in'],
+    ['a scope that is an object', { access_token: 'x', scope: {} }, 'scope'],
+  ])('refuses %s', (_what, answer, field) => {
+    expect(() => read(answer)).toThrow(`unusable token answer: ${field}`);
+  });
+
+  it.each([
+    [{ error: 'temporarily_unavailable' }, 'refused with temporarily_unavailable'],
+    [{ error: 'login_required' }, 'refused with login_required'],
+    [{ error: '<b>made-up</b>' }, 'refused with another error and status 200'],
+  ])('names the error of %j from a closed list', (answer, message) => {
+    expect(() => read(answer)).toThrow(message);
+  });
+});
