@@ -7,6 +7,7 @@ export const figma = defineProvider({
   label: 'Figma',
   consoleUrl: 'https://www.figma.com/developers/apps',
   referenceUrl: 'https://developers.figma.com/docs/rest-api/authentication/',
+  notes: ['Until Figma has reviewed a public application, only members of its own team or organization can use it.'],
   scopes: ['current_user:read'],
   endpoints: {
     authorization_endpoint: 'https://www.figma.com/oauth',
@@ -14,7 +15,10 @@ export const figma = defineProvider({
     userinfo_endpoint: 'https://api.figma.com/v1/me',
   },
   emails: 'unverified',
-  quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
+  quirks: {
+    tokenEndpointAuthMethod: 'client_secret_basic',
+    refreshEndpoint: 'https://api.figma.com/v1/oauth/refresh',
+  },
   claims: z.object({ id: subject, handle: text, email, img_url: text }),
   toProfile: ({ id, handle, email, img_url }) => ({
     subject: id,

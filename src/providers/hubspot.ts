@@ -6,7 +6,7 @@ export const hubspot = defineProvider({
   id: 'hubspot',
   label: 'HubSpot',
   consoleUrl: 'https://developers.hubspot.com/',
-  referenceUrl: 'https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide',
+  referenceUrl: 'https://developers.hubspot.com/docs/api-reference/latest/authentication/manage-oauth-tokens',
   notes: [
     'HUBSPOT_SCOPES must name exactly the scopes that the application requires.',
     'A person is one account in each HubSpot portal: the same person in another portal is somebody else here.',
@@ -14,9 +14,9 @@ export const hubspot = defineProvider({
   scopes: ['oauth'],
   endpoints: {
     authorization_endpoint: 'https://app.hubspot.com/oauth/authorize',
-    token_endpoint: 'https://api.hubapi.com/oauth/v3/token',
-    userinfo_endpoint: 'https://api.hubapi.com/oauth/v3/token/introspect',
-    revocation_endpoint: 'https://api.hubapi.com/oauth/v3/token/revoke',
+    token_endpoint: 'https://api.hubapi.com/oauth/2026-03/token',
+    userinfo_endpoint: 'https://api.hubapi.com/oauth/2026-03/token/introspect',
+    revocation_endpoint: 'https://api.hubapi.com/oauth/2026-03/token/revoke',
   },
   emails: 'unverified',
   quirks: {

@@ -22,7 +22,8 @@ export const kakao = defineProvider({
     revocation_endpoint: 'https://kapi.kakao.com/v1/user/unlink',
   },
   reauthentication: 'prompt=login',
-  quirks: { revocation: 'bearer' },
+  // Without it, the address of the picture is http and cannot be shown.
+  quirks: { userinfo: { query: { secure_resource: 'true' } }, revocation: 'bearer' },
   // To an unlink of somebody who is not linked.
   tokenError: ({ code }) => (code === -101 ? 'invalid_token' : undefined),
   claims: z.object({

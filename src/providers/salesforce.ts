@@ -11,7 +11,10 @@ export const salesforce = defineProvider({
   label: 'Salesforce',
   consoleUrl: 'https://login.salesforce.com/',
   referenceUrl: 'https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_web_server_flow.htm&type=5',
-  notes: ['Each scope, `refresh_token` as well, must be selected in the connected app.'],
+  notes: [
+    'Register an external client app: Salesforce no longer lets new connected apps be created by default.',
+    'Each scope, `refresh_token` as well, must be selected in the app.',
+  ],
   scopes: ['openid', 'profile', 'email', 'refresh_token'],
   endpoints: {
     authorization_endpoint: 'https://{HOST}/services/oauth2/authorize',

@@ -27,6 +27,8 @@ export const slack = defineProvider({
   idToken: { issuers: ['https://slack.com'] },
   authorizationParams: ({ own }): Record<string, string> => (own.TEAM === undefined ? {} : { team: own.TEAM }),
   quirks: {
+    // Whoever switches PKCE on at Slack makes the app a public client, for good; a client with a secret does without.
+    pkce: false,
     revocation: 'bearer',
     invalidGrantErrors: [
       ...['invalid_code', 'code_already_used', 'invalid_refresh_token'],

@@ -11,11 +11,15 @@ export const strava = defineProvider({
   label: 'Strava',
   consoleUrl: 'https://www.strava.com/settings/api',
   referenceUrl: 'https://developers.strava.com/docs/authentication/',
-  notes: ['A new application lets in nobody but its owner until its number of athletes is raised at Strava.'],
+  notes: [
+    'A new application can be used by its owner only, until Strava has reviewed it and raised its number of athletes.',
+    'Strava limits the requests of an application per 15 minutes and per day, over all its users; a sign-in is two.',
+    'Strava moves its API to another host before June 2027. Set STRAVA_USERINFO_ENDPOINT when it has announced yours.',
+  ],
   scopes: ['read'],
   endpoints: {
     authorization_endpoint: 'https://www.strava.com/oauth/authorize',
-    token_endpoint: 'https://www.strava.com/api/v3/oauth/token',
+    token_endpoint: 'https://www.strava.com/oauth/token',
     userinfo_endpoint: 'https://www.strava.com/api/v3/athlete',
     revocation_endpoint: 'https://www.strava.com/oauth/revoke',
   },

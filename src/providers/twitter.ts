@@ -8,6 +8,7 @@ export const twitter = defineProvider({
   consoleUrl: 'https://developer.x.com/en/portal/dashboard',
   referenceUrl: 'https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code',
   notes: [
+    'X charges for its API: see that your plan covers `GET /2/users/me`, which every sign-in calls.',
     'X tells addresses only to applications with "Request email from users" switched on; ' +
       'then add `users.email` to the scopes: TWITTER_SCOPES="users.read tweet.read users.email offline.access".',
   ],
