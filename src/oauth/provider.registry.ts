@@ -133,7 +133,7 @@ export class ConfiguredProvider {
   /** How an id_token may be signed: as its file says, or as a server announces that describes itself. */
   async idTokenAlgorithms(signal?: AbortSignal): Promise<readonly string[]> {
     if (!this.describesItself) return this.provider.idToken?.algorithms ?? ['RS256'];
-    return (await this.#discovered(signal)).idTokenAlgorithms;
+    return (await this.#discovery.read(signal)).idTokenAlgorithms;
   }
 
   /** Whether its addresses are asked of itself (discovery), and not all named. */
