@@ -116,8 +116,10 @@ function proofOf({
   idToken,
   fetchClaims,
   endpoints,
-}: Pick<OAuthProvider, 'idToken' | 'endpoints'> & { fetchClaims?: unknown }): string {
-  if (idToken?.withoutUserinfo) return 'Who the person is stands in a verified `id_token`: a sign-in is one call.';
+  quirks,
+}: Pick<OAuthProvider, 'idToken' | 'endpoints' | 'quirks'> & { fetchClaims?: unknown }): string {
+  if (idToken?.withoutUserinfo || quirks?.userinfo?.isAnonymous)
+    return 'Who the person is stands in a verified `id_token`: a sign-in is one call.';
   if (idToken) {
     return (
       'Who the user is, a verified `id_token` says: a sign-in is one call. Userinfo is requested only for an email ' +
