@@ -16,7 +16,15 @@ import { ReconnectRequiredError } from './reconnect-required.error.js';
  * @example @RequireScopes('google', 'https://www.googleapis.com/auth/calendar.readonly')
  */
 export function RequireScopes(provider: string, ...scopes: readonly [string, ...string[]]) {
+  required.set(provider, new Set([...requiredScopes(provider), ...scopes]));
   return UseGuards(ScopesGuard(provider, scopes));
+}
+
+const required = new Map<string, ReadonlySet<string>>();
+
+/** What all routes that are loaded require of a provider, those of extensions as well. */
+export function requiredScopes(provider: string): ReadonlySet<string> {
+  return required.get(provider) ?? new Set();
 }
 
 /** Compares what a route requires with what the person has granted. A guard of its own each time: none hides another. */

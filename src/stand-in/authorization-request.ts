@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { SCOPE_NAMES, type ScopeName } from './people.js';
 import type { Registration } from './registration.js';
+import { readScopes } from './scopes.js';
 import { AuthorizationRefusal, StandInError } from './stand-in.errors.js';
 
 const STATE_LIMIT = 2048;
@@ -13,7 +13,7 @@ export const authorizationRequest = z.object({
   redirectUri: z.string(),
   state: z.string().optional(),
   nonce: z.string().optional(),
-  scopes: z.array(z.enum(SCOPE_NAMES)),
+  scopes: z.array(z.string()),
   codeChallenge: z.string(),
   /** Access while the person is away: `access_type=offline`. */
   offline: z.boolean(),
@@ -99,12 +99,6 @@ export function readAuthorizationRequest(
     offline: access_type === 'offline',
     consentForced: prompts.includes('consent'),
   };
-}
-
-/** Scopes in the order they were asked for, each once; undefined when one is unknown. */
-export function readScopes(text: string): ScopeName[] | undefined {
-  const scopes = z.array(z.enum(SCOPE_NAMES)).safeParse(text.split(' ').filter(Boolean));
-  return scopes.success ? [...new Set(scopes.data)] : undefined;
 }
 
 /** The person said no (RFC 6749 §4.1.2.1). */

@@ -111,16 +111,14 @@ export const SCOPES = {
   },
 } as const satisfies Record<string, Scope>;
 
-export type ScopeName = keyof typeof SCOPES;
-export const SCOPE_NAMES = Object.keys(SCOPES) as [ScopeName, ...ScopeName[]];
-
 export function personBySubject(subject: string): Person | undefined {
   return PEOPLE.find(({ claims }) => claims.sub === subject);
 }
 
 /** The claims the granted scopes open, and no other. */
-export function claimsOf({ claims }: Person, scopes: readonly ScopeName[]): Partial<PersonClaims> & { sub: string } {
-  const names = scopes.flatMap((scope): readonly (keyof PersonClaims)[] => SCOPES[scope].claims);
+export function claimsOf({ claims }: Person, scopes: readonly string[]): Partial<PersonClaims> & { sub: string } {
+  const opened = Object.entries(SCOPES).filter(([scope]) => scopes.includes(scope));
+  const names = opened.flatMap(([, scope]): readonly (keyof PersonClaims)[] => scope.claims);
   const granted = names.filter((name) => claims[name] !== undefined).map((name) => [name, claims[name]] as const);
   return { ...(Object.fromEntries(granted) as Partial<PersonClaims>), sub: claims.sub };
 }

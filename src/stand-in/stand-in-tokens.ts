@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { randomToken } from '../crypto/random-token.js';
 import { Sealer, UnsealError } from '../crypto/sealer.js';
-import { authorizationRequest, type AuthorizationRequest, readScopes } from './authorization-request.js';
-import { claimsOf, type Person, personBySubject, SCOPE_NAMES, type ScopeName } from './people.js';
+import { authorizationRequest, type AuthorizationRequest } from './authorization-request.js';
+import { claimsOf, type Person, personBySubject } from './people.js';
+import { readScopes } from './scopes.js';
 import { Registration } from './registration.js';
 import { SigningKey } from './signing-key.js';
 import { OAuthRefusal } from './stand-in.errors.js';
@@ -22,7 +23,7 @@ const grant = z.object({
   grantId: z.string(),
   clientId: z.string(),
   subject: z.string(),
-  scopes: z.array(z.enum(SCOPE_NAMES)),
+  scopes: z.array(z.string()),
   signedInAt: z.int(),
 });
 type Grant = z.output<typeof grant>;
@@ -146,12 +147,12 @@ export class StandInTokens {
     return this.#answer(held, scopes);
   }
 
-  /** The claims an access token opens; undefined when it is changed, too old or revoked. */
-  claims(accessToken: string): Record<string, unknown> | undefined {
+  /** Whose an access token is, and what it opens; undefined when it is changed, too old or revoked. */
+  read(accessToken: string): { readonly person: Person; readonly scopes: readonly string[] } | undefined {
     const held = this.#open('access_token', accessToken);
     if (!held || this.#revokedGrants.has(held.grantId)) return undefined;
     const person = personBySubject(held.subject);
-    return person && { ...claimsOf(person, held.scopes) };
+    return person && { person, scopes: held.scopes };
   }
 
   /** Ends the grant of either kind of token, as Google does (RFC 7009 §2.1). Unknown tokens are as good as revoked. */
@@ -162,13 +163,17 @@ export class StandInTokens {
     this.#consented.delete(held.subject);
   }
 
-  async #answer(granted: Grant, scopes: ScopeName[], nonce?: string): Promise<TokenAnswer> {
+  async #answer(granted: Grant, scopes: readonly string[], nonce?: string): Promise<TokenAnswer> {
     const person = personBySubject(granted.subject);
     if (!person) throw invalidGrant('The person of this grant is gone.');
     const { clientId, issuer } = this.registration;
     const now = Date.now();
     const lifetime = ACCESS_TOKEN_LIFETIME_IN_SECONDS;
-    const accessToken = this.#seal('access_token', { ...granted, scopes, expiresAt: now + lifetime * 1000 });
+    const accessToken = this.#seal('access_token', {
+      ...granted,
+      scopes: [...scopes],
+      expiresAt: now + lifetime * 1000,
+    });
     const idToken = await this.signingKey.sign({
       ...claimsOf(person, scopes),
       iss: issuer,

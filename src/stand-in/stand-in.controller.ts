@@ -16,8 +16,10 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { Public } from '../access/access.decorators.js';
 import { authorizationResponse, denial, readAuthorizationRequest } from './authorization-request.js';
+import { bearerToken, unauthorized } from './bearer-token.js';
 import { authenticateClient } from './client-authentication.js';
-import { PEOPLE, personBySubject, SCOPE_NAMES, SCOPES } from './people.js';
+import { claimsOf, PEOPLE, personBySubject, SCOPES } from './people.js';
+import { meaningOf, scopeNames } from './scopes.js';
 import { RefusalFilter } from './refusal.filter.js';
 import { Registration } from './registration.js';
 import { clientForm, formOf, readForm, revocationForm, tokenForms } from './request-form.js';
@@ -48,7 +50,7 @@ export class StandInController {
     return {
       issuer: this.registration.issuer,
       ...this.registration.endpoints,
-      scopes_supported: SCOPE_NAMES,
+      scopes_supported: scopeNames(),
       response_types_supported: ['code'],
       response_modes_supported: ['query'],
       grant_types_supported: Object.keys(tokenForms),
@@ -57,7 +59,7 @@ export class StandInController {
       token_endpoint_auth_methods_supported: authMethods,
       revocation_endpoint_auth_methods_supported: [...authMethods, 'none'],
       code_challenge_methods_supported: ['S256'],
-      claims_supported: [...SCOPE_NAMES.flatMap((name) => SCOPES[name].claims), 'auth_time'],
+      claims_supported: [...Object.values(SCOPES).flatMap(({ claims }) => claims), 'auth_time'],
       claims_parameter_supported: false,
       request_parameter_supported: false,
       request_uri_parameter_supported: false,
@@ -78,7 +80,7 @@ export class StandInController {
     return {
       title: 'Sign in at the stand-in for Google',
       clientName: 'Gatehouse',
-      scopes: request.scopes.map((name) => ({ name, meaning: SCOPES[name].meaning })),
+      scopes: request.scopes.map((name) => ({ name, meaning: meaningOf(name) })),
       people: PEOPLE.map(({ claims: { sub, name, email = '' }, initials, note }) => {
         return { subject: sub, name, email, note, initials };
       }),
@@ -132,12 +134,9 @@ export class StandInController {
   @Get('userinfo')
   @Header('Cache-Control', 'no-store')
   userinfo(@Headers('authorization') authorization?: string) {
-    const token = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization ?? '')?.[1];
-    // RFC 6750 §3.1: who brought no token at all is told no error, only how to come.
-    if (token === undefined) throw unauthorized('A Bearer token in the Authorization header is needed.', '');
-    const claims = this.tokens.claims(token);
-    if (!claims) throw unauthorized('The access token is unknown, too old or revoked.', ', error="invalid_token"');
-    return claims;
+    const opened = this.tokens.read(bearerToken(authorization));
+    if (!opened) throw unauthorized();
+    return claimsOf(opened.person, opened.scopes);
   }
 
   @Post('userinfo')
@@ -161,8 +160,4 @@ export class StandInController {
     this.tokens.revoke(form.token);
     return {};
   }
-}
-
-function unauthorized(description: string, error: string): OAuthRefusal {
-  return new OAuthRefusal('invalid_token', description, 401, `Bearer realm="stand-in"${error}`);
 }

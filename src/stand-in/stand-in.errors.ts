@@ -23,7 +23,7 @@ export class OAuthRefusal extends Error {
   constructor(
     readonly error: string,
     description: string,
-    readonly status: 400 | 401 = 400,
+    readonly status: 400 | 401 | 403 = 400,
     readonly challenge?: string,
   ) {
     super(description);

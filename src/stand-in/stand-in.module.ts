@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import type { ProviderSettings } from '../config/provider-settings.js';
+import { StandInCalendarController } from './calendar.controller.js';
 import { ADA } from './people.js';
 import { Registration } from './registration.js';
 import { SigningKey } from './signing-key.js';
@@ -21,8 +22,9 @@ export const ADA_ACCOUNT = `google:${ADA.claims.sub}`;
  *   POST /stand-in/token                              tokens for a code or a refresh token  (stand-in-tokens)
  *   GET, POST /stand-in/userinfo                      the claims an access token opens      (people)
  *   POST /stand-in/revoke                             ends a grant
+ *   GET  /calendar/v3/users/me/calendarList           the calendars of a test user, for the README's example
  *
- * Calls crypto/ to seal, and nobody else; how Gatehouse is its client stands in `registration`. Deliberately not here:
+ * Calls crypto/ to seal, and asks oauth-accounts/ which scopes routes require; how Gatehouse is its client stands in `registration`. Deliberately not here:
  * passwords and sessions (the page asks every time), a table, a second client, production.
  */
 @Module({})
@@ -32,7 +34,7 @@ export class StandInModule {
     if (config.production) throw new TypeError('The stand-in for Google is not for production.');
     return {
       module: StandInModule,
-      controllers: [StandInController],
+      controllers: [StandInController, StandInCalendarController],
       providers: [{ provide: Registration, useValue: new Registration(config) }, SigningKey, StandInTokens],
     };
   }
