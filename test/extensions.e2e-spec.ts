@@ -7,7 +7,6 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Browser } from './support/browser.js';
-import { ADA } from '../src/stand-in/people.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { faultNamed, type ProviderFault, send } from './support/provider-faults.js';
 import { startProvider, type TestProvider } from './support/provider-server.js';
@@ -256,12 +255,12 @@ describe('the example calendar at the stand-in', () => {
     const browser = new Browser(await start(CALENDAR, {}));
     const locationOf = async (path: string) =>
       (await browser.get(path, { accept: 'text/html' })).headers.get('location') ?? '';
-    const consent = (address: string) => browser.consent(address, { subject: ADA.claims.sub });
+    const consent = (address: string) => browser.consent(address, ADA);
     expect(await locationOf(await consent(await browser.begin()))).toBe('/');
 
     const away = await locationOf(await locationOf('/calendars'));
     expect(await locationOf(await consent(away))).toBe('/calendars');
-    expect(await (await browser.get('/calendars')).json()).toEqual([ADA.claims.name, 'Holidays']);
+    expect(await (await browser.get('/calendars')).json()).toEqual(['Ada Lovelace', 'Holidays']);
   });
 });
 
