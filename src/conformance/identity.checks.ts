@@ -168,7 +168,8 @@ export const IDENTITY: readonly Check[] = [
         // A name can be taken from another member.
         claim(account.name !== null || stored.name === null, `without "${text}" the name is gone`);
         const changed = (['email', 'emailVerified', 'pictureUrl'] as const).filter(
-          (member) => account[member] !== stored[member],
+          // Userinfo can add a picture when it is requested for the rest.
+          (member) => account[member] !== stored[member] && (member !== 'pictureUrl' || stored.pictureUrl !== null),
         );
         claim(changed.length === 0, `without "${text}" this changes: ${changed.join(', ')}`);
       }

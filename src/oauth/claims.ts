@@ -14,6 +14,9 @@ export const subject = z.string().max(255).regex(/\S/);
  */
 export const numericSubject = z.int().positive().transform(String);
 
+/** Another permanent id of a user, where the provider does not always have it. */
+export const optionalSubject = z.string().max(255).nullish().transform(visible);
+
 /** A name, the address of a picture: display. Whatever is not text counts as absent. */
 export const text = z.unknown().optional().transform(visible);
 

@@ -43,9 +43,9 @@ export class IdentityProof {
     if (!attempt.neededScopes.every((scope) => scopes.includes(scope))) {
       throw new OAuthError('access_denied', 'token_request', 'a permission that was asked for was not given');
     }
-    const { idToken, fetchClaims } = provider.provider;
-    const verified = idToken && !fetchClaims ? await this.#verified(provider, answer, way) : undefined;
-    const authenticatedAt = authenticationTime(provider.provider, verified, attempt);
+    const facts = provider.provider;
+    const verified = facts.idToken && !facts.fetchClaims ? await this.#verified(provider, answer, way) : undefined;
+    const authenticatedAt = authenticationTime(facts, verified, attempt);
     const identity = verified
       ? await this.#fromIdToken(provider, verified, answer, way)
       : await this.#identity(provider, await this.#claims(provider, answer, way), answer, way);
@@ -87,7 +87,7 @@ export class IdentityProof {
       return this.#without(error, provider, alone);
     }
     // OpenID Connect Core §5.3.2: userinfo names the subject, and without the same one it must not be used.
-    if (typeof told.sub !== 'string') return this.#without(unusable(provider, 'userinfo'), provider, alone);
+    if (!isText(told.sub)) return this.#without(unusable(provider, 'userinfo'), provider, alone);
     if (told.sub !== verified.sub) throw new OAuthError('claims_invalid', 'userinfo', 'userinfo is of another subject');
     const identity = await this.#identity(provider, together(verified, told), answer, way);
     return identity ?? this.#without(unusable(provider, 'userinfo'), provider, alone);
@@ -102,8 +102,8 @@ export class IdentityProof {
 
   async #claims(provider: ConfiguredProvider, answer: TokenAnswer, way: WayBack): Promise<unknown> {
     const userinfo = () => this.#userinfo(provider, answer, way);
-    const { fetchClaims } = provider.provider;
-    return fetchClaims ? fetchClaims(await this.#call(provider, answer, way, userinfo)) : userinfo();
+    const facts = provider.provider;
+    return facts.fetchClaims ? facts.fetchClaims(await this.#call(provider, answer, way, userinfo)) : userinfo();
   }
 
   async #userinfo(provider: ConfiguredProvider, { accessToken, details }: TokenAnswer, way: WayBack) {
@@ -153,13 +153,17 @@ function saysEnough({ provider: { emails } }: ConfiguredProvider, claims: Readon
 /** The claims of an id_token, and of userinfo what it lacks. */
 function together(verified: Readonly<Record<string, unknown>>, told: Readonly<Record<string, unknown>>) {
   const { email, email_verified, ...rest } = told;
-  const present = Object.fromEntries(Object.entries(verified).filter(([, value]) => value !== null && value !== ''));
+  const present = Object.fromEntries(Object.entries(verified).filter(([, value]) => value !== null && !isBlank(value)));
   // Who vouches for an address is who tells it: no document's flag goes with the other's address.
   return { ...rest, ...present, ...(isText(verified.email) ? {} : { email, email_verified }) };
 }
 
 function isText(value: unknown): boolean {
-  return typeof value === 'string' && value.trim() !== '';
+  return typeof value === 'string' && !isBlank(value);
+}
+
+function isBlank(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() === '';
 }
 
 function unusable({ provider }: ConfiguredProvider, step: Step = 'claims'): OAuthError {

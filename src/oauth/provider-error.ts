@@ -13,11 +13,11 @@ const ERROR_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether the provider understood the request and refused it with a code that is defined. */
-export function isErrorCode(error: unknown): error is string {
-  return typeof error === 'string' && ERROR_CODES.has(error);
+export function isErrorCode(error: string | undefined): boolean {
+  return error !== undefined && ERROR_CODES.has(error);
 }
 
 /** What the log says of an `error`: the code itself, because the list is closed; of any other text only that it came. */
 export function loggedError(error: unknown): string {
-  return isErrorCode(error) ? error : 'another error';
+  return typeof error === 'string' && isErrorCode(error) ? error : 'another error';
 }

@@ -43,8 +43,8 @@ describe('readTokenAnswer', () => {
       fc.property(working, (answer) => {
         const { accessToken, refreshToken, idToken, expiresAt, scopes } = read(answer);
         expect(accessToken).toBe(answer.access_token);
-        expect(refreshToken).toBe(answer.refresh_token || undefined);
-        expect(idToken).toBe(answer.id_token || undefined);
+        expect(refreshToken).toBe(answer.refresh_token === '' ? undefined : (answer.refresh_token ?? undefined));
+        expect(idToken).toBe(answer.id_token === '' ? undefined : (answer.id_token ?? undefined));
         expect(expiresAt === undefined).toBe([undefined, null, ''].includes(answer.expires_in as string));
         expect(Number.isNaN(expiresAt?.getTime())).toBe(false);
         expect(scopes).toEqual(answer.scope === null || answer.scope === undefined ? ASKED : expect.any(Array));

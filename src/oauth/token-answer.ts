@@ -106,7 +106,7 @@ export function refuseErrors(
   const error = body && errorIn(provider, body);
   if (error === 'invalid_grant') throw new OAuthError('code_rejected', step, 'invalid_grant');
   if (isErrorCode(error)) {
-    throw new OAuthError('provider_refused', step, `refused with ${error}`, { retryAfterSeconds });
+    throw new OAuthError('provider_refused', step, `refused with ${loggedError(error)}`, { retryAfterSeconds });
   }
   if (status === 429 || status >= 500) {
     throw new OAuthError('provider_unreachable', step, `answered ${status}`, { retryAfterSeconds });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { display, email, subject, text } from '../oauth/claims.js';
+import { display, email, optionalSubject, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const spotify = defineProvider({
@@ -23,7 +23,7 @@ export const spotify = defineProvider({
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
   claims: z.object({
     id: subject,
-    account_id: subject.nullish(),
+    account_id: optionalSubject,
     display_name: text,
     email,
     images: display(z.array(z.object({ url: text }))),
