@@ -43,6 +43,7 @@ async function verifySigned(
     settings: { clientId: CLIENT },
     issuers: [ISSUER],
     endpoints: () => Promise.resolve({ jwks_uri: `${ISSUER}/keys` }),
+    reach: (address: string, request: (to: string) => unknown) => request(address),
     idTokenAlgorithms: () => Promise.resolve(announced),
   };
   const verifier = new IdTokenVerifier(http as unknown as ProviderHttp);
