@@ -29,5 +29,5 @@ export const azureB2c = defineProvider({
     email: emails?.[0] ?? email,
     name: name ?? fullName(given_name, family_name),
   }),
-  idToken: { algorithms: ['RS256'] },
+  idToken: { algorithms: ['RS256'], withoutUserinfo: true },
 });

@@ -18,7 +18,7 @@ export const intuit = defineProvider({
     jwks_uri: 'https://oauth.platform.intuit.com/op/v1/jwks',
   },
   // The id_token has the subject alone.
-  idToken: { issuers: ['https://oauth.platform.intuit.com/op/v1'], nonce: false, withUserinfo: true },
+  idToken: { issuers: ['https://oauth.platform.intuit.com/op/v1'], nonce: false },
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic', revocation: 'json' },
   claims: z.object({ sub: subject, email: text, emailVerified: flag, givenName: text, familyName: text }),
   toProfile: ({ sub, email, emailVerified, givenName, familyName }) => ({

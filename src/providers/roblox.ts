@@ -15,5 +15,5 @@ export const roblox = openIdProvider({
     jwks_uri: 'https://apis.roblox.com/oauth/v1/certs',
   },
   emails: 'none',
-  idToken: { issuers: ['https://apis.roblox.com/oauth/'], algorithms: ['ES256'], withUserinfo: true },
+  idToken: { issuers: ['https://apis.roblox.com/oauth/'], algorithms: ['ES256'] },
 });
