@@ -5,17 +5,20 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
+COPY scripts ./scripts
 COPY src ./src
 RUN npm run build
 
 # Nothing is written at run time: the file system may be read-only.
 FROM node:22-bookworm-slim
-ENV NODE_ENV=production
+# npm keeps no log of `npm run cli`, which it could not write.
+ENV NODE_ENV=production NPM_CONFIG_LOGS_MAX=0 NPM_CONFIG_UPDATE_NOTIFIER=false
 WORKDIR /app
 COPY package.json package-lock.json ./
 # The embedded Postgres is the only optional part, and production has its own.
 RUN npm ci --omit=dev --omit=optional && npm cache clean --force
 COPY --from=build /app/dist ./dist
+COPY scripts ./scripts
 COPY views ./views
 COPY public ./public
 USER node

@@ -1,4 +1,7 @@
-/** Builds `src` into `dist` when there is no build or a source file is newer. What it says goes to stderr. */
+/**
+ * Builds `src` into `dist` when there is no build or a source file is newer. What it says goes to stderr. An image has
+ * the build without its sources.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 export function buildIfNeeded() {
+  if (!existsSync(`${root}src`)) return;
   const sources = readdirSync(`${root}src`, { recursive: true }).map((file) => statSync(`${root}src/${file}`).mtimeMs);
   if (builtAt() >= Math.max(...sources)) return;
   console.error('Building ...');

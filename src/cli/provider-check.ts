@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
+import { requireCheckout } from './checkout.js';
 
 interface Options {
   readonly all?: true;
@@ -20,6 +21,7 @@ export function addProviderCheck(program: Command): void {
     .option('--all', 'every provider of the catalogue')
     .option('--fixture <file>', 'the fixture of a provider that an extension brings')
     .action(async (ids: string[], { all, fixture: file }: Options, command: Command) => {
+      requireCheckout('provider:check');
       if (ids.length > 0 === (all === true)) command.error('error: name a provider, or --all', { exitCode: 2 });
       if (file !== undefined && ids.length !== 1) command.error('error: --fixture is of one provider', { exitCode: 2 });
 

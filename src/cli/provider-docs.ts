@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { requireCheckout } from './checkout.js';
 
 const FOLDER = 'docs/providers';
 
@@ -9,6 +10,7 @@ export function addProviderDocs(program: Command): void {
     .summary('write the pages about the providers')
     .description(`Writes a page for each provider of the catalogue, and their list, into ${FOLDER}.`)
     .action(async () => {
+      requireCheckout('provider:docs');
       const [{ loadProviders }, { providerPages }] = await Promise.all([
         import('../providers/catalogue.js'),
         import('../conformance/provider-pages.js'),

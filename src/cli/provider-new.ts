@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { requireCheckout } from './checkout.js';
 
 interface Options {
   readonly label?: string;
@@ -20,6 +21,7 @@ export function addProviderNew(program: Command): void {
     .option('--label <label>', 'its name on the button')
     .option('--openid', 'it describes itself (OpenID Connect Discovery)')
     .action(async (id: string, { label, openid }: Options, command: Command) => {
+      requireCheckout('provider:new');
       const refuse = (reason: string) => command.error(`error: ${reason}`, { exitCode: 2 });
       if (!/^[a-z][a-z0-9-]{0,31}$/.test(id) || id.endsWith('-')) {
         refuse(`"${id}" is not lower case letters, digits and hyphens, 32 at most`);
