@@ -29,6 +29,8 @@ export interface AppParts {
   readonly connector?: ProviderConnector;
   /** Modules from outside, named in EXTENSIONS. */
   readonly extensions: readonly Type[];
+  /** How long a client can take nothing of its response; for tests, which do not wait that long. */
+  readonly stallLimitMs?: number;
   /** The built-in provider for development; absent in production. */
   readonly standIn: { readonly settings: StandInSettings; readonly module: DynamicModule } | undefined;
 }

@@ -3,6 +3,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.js';
+import { disconnectStalled } from './ops/http-server.js';
 import { requestLog } from './ops/request-log.js';
 import { contentSecurityPolicy, securityHeaders } from './web/security-headers.js';
 import { UnsupportedMediaTypeError } from './web/unsupported-media-type.error.js';
@@ -18,7 +19,7 @@ const FIELD_LIMIT = 250;
 const ASSET_AGE = '1h';
 
 /** What main and every journey test do alike to an application before it listens. */
-export function setUp(app: INestApplication, config: Config, logger: Logger): void {
+export function setUp(app: INestApplication, config: Config, logger: Logger, stallLimitMs?: number): void {
   const server = app.getHttpAdapter().getInstance() as Express;
 
   server.disable('x-powered-by');
@@ -28,7 +29,7 @@ export function setUp(app: INestApplication, config: Config, logger: Logger): vo
   server.set('views', VIEWS);
   server.set('view engine', 'hbs');
 
-  server.use(requestLog(logger));
+  server.use(requestLog(logger), disconnectStalled(stallLimitMs));
   server.use(securityHeaders(config.https), contentSecurityPolicy());
   server.use(
     '/assets',

@@ -26,7 +26,7 @@ export async function createApp(parts: AppParts, server: Server, logger: Logger)
     bodyParser: false,
     abortOnError: false,
   });
-  setUp(app, parts.config, logger);
+  setUp(app, parts.config, logger, parts.stallLimitMs);
   await app.init();
   server.removeAllListeners('request');
   server.on('request', app.getHttpAdapter().getInstance() as RequestListener);

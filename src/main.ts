@@ -1,12 +1,15 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { type Config, ConfigurationError, loadConfig } from './config/config.js';
 import { readEnvironment } from './config/environment.js';
 import { lastWords, PlainError } from './config/plain-error.js';
 import { isMentioned, type KnownProvider } from './config/provider-settings.js';
+import { createHttpServer } from './ops/http-server.js';
 
 /** Longer than the longest sign-in (8 s): whoever is on the way in gets in. */
-const STOP_LIMIT_MS = 10_000;
+const DRAIN_LIMIT_MS = 10_000;
+/** The whole stop, whatever does not end by itself. Nothing is lost: what was not finished is undone or done again. */
+const STOP_LIMIT_MS = 12_000;
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
@@ -48,6 +51,10 @@ async function main(): Promise<void> {
       if (stopping) return;
       stopping = true;
       app.get(Readiness).stopping = true;
+      setTimeout(() => {
+        logger.warn(`The stop took longer than ${STOP_LIMIT_MS / 1000} seconds and was cut short.`);
+        process.exit(0);
+      }, STOP_LIMIT_MS);
       void drain(server)
         .then(() => app.close())
         .then(() => embedded?.stop())
@@ -63,8 +70,8 @@ async function main(): Promise<void> {
 }
 
 /** Takes the port first, so that a taken one is told before a database is started. Until then: come back in a moment. */
-async function listen({ host, port }: Config): Promise<Server> {
-  const server = createServer((_request, response) => {
+async function listen({ host, port, httpKeepAliveSeconds }: Config): Promise<Server> {
+  const server = createHttpServer(httpKeepAliveSeconds, (_request, response) => {
     response.writeHead(503, { 'Retry-After': '1', 'Content-Type': 'text/plain' }).end('Starting.\n');
   });
   return new Promise((resolve, reject) => {
@@ -113,7 +120,7 @@ function greet(
 async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const limit = setTimeout(() => server.closeAllConnections(), STOP_LIMIT_MS);
+  const limit = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
   await closed;
   clearInterval(idle);
   clearTimeout(limit);

@@ -267,3 +267,23 @@ describe('a server that falls silent', () => {
     expect(outcomes.at(-1)).toBe('200');
   }, 120_000);
 });
+
+describe('SIGTERM', () => {
+  it('ends the process although a file is being written and no connection responds', async () => {
+    const release = new pg.Client(postgres.url);
+    release.on('error', () => undefined);
+    await release.connect();
+    await release.query('BEGIN; LOCK TABLE sign_in_attempts IN ACCESS EXCLUSIVE MODE');
+    const file = ada.get('/api/admin/attempts.csv').catch(() => undefined);
+    const exporting = `SELECT pid FROM pg_stat_activity WHERE application_name = 'gatehouse export' AND wait_event_type = 'Lock'`;
+    while ((await query(exporting)).length === 0) await sleep(20);
+    const backends = await query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'gatehouse%'`,
+    );
+    for (const { pid } of backends) process.kill(pid, 'SIGSTOP');
+    expect(await gatehouse.stop()).toBe(0);
+    for (const { pid } of backends) process.kill(pid, 'SIGCONT');
+    await release.end();
+    await file;
+  }, 60_000);
+});

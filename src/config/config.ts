@@ -46,6 +46,7 @@ export interface Config {
   /** Per client address; 0 for no limit. */
   readonly rateLimitSignInsPerMinute: number;
   readonly rateLimitApiPerMinute: number;
+  readonly httpKeepAliveSeconds: number;
   readonly extensions: readonly string[];
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly logFormat: 'pretty' | 'json';
@@ -138,6 +139,7 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
     oidcProviders: named.map((id) => ({ id, label: present(environment, `${settingPrefix(id)}_LABEL`) ?? capitalised(id) })), // prettier-ignore
     rateLimitSignInsPerMinute: read('RATE_LIMIT_SIGN_INS_PER_MINUTE') ?? 60,
     rateLimitApiPerMinute: read('RATE_LIMIT_API_PER_MINUTE') ?? 600,
+    httpKeepAliveSeconds: read('HTTP_KEEP_ALIVE_SECONDS') ?? 75,
     extensions: read('EXTENSIONS') ?? [],
     logLevel: read('LOG_LEVEL') ?? 'info',
     logFormat: read('LOG_FORMAT') ?? (production ? 'json' : 'pretty'),

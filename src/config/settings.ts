@@ -117,6 +117,11 @@ export const SETTINGS = {
     otherwise: '600',
     meaning: 'requests under `/api` per minute from one client address (IPv6: one /64) and process; `0` disables the limit', // prettier-ignore
   },
+  HTTP_KEEP_ALIVE_SECONDS: {
+    read: z.coerce.number({ error: 'must be a number of seconds' }).min(1, 'must be at least 1').max(3600),
+    otherwise: '75',
+    meaning: 'seconds that an idle connection stays open; longer than the idle time of the load balancer in front, up to 3600', // prettier-ignore
+  },
   EXTENSIONS: {
     read: list,
     otherwise: '',

@@ -29,6 +29,7 @@ export async function startApp(
   databaseUrl: string,
   environment: Environment = {},
   extensions: Type[] = [],
+  stallLimitMs?: number,
 ): Promise<TestApp> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(Number(environment.PORT ?? 0), '127.0.0.1', resolve));
@@ -66,6 +67,7 @@ export async function startApp(
       catalogue,
       extensions,
       standIn,
+      stallLimitMs,
     },
     server,
     logger,
