@@ -121,7 +121,7 @@ describe('the routes of the desk', () => {
   it('are closed from the next request on, in every process, to somebody whose role was taken away', async () => {
     const grace = await signIn(GRACE!, 'admin');
     const elsewhere = new Browser(other.url);
-    for (const [name, value] of grace.cookies) elsewhere.cookies.set(name, value);
+    elsewhere.sessionToken = grace.sessionToken;
     expect((await elsewhere.get('/api/admin/accounts')).status).toBe(200);
     const { id } = await grace.me();
     const ada = await signIn(ADA, 'admin');
