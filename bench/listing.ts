@@ -49,7 +49,7 @@ interface Case {
   readonly growsBecause?: string;
 }
 
-const SEARCHED = `lower((coalesce(name, '') || E'\\n' || coalesce(email, '') || E'\\n' || subject) COLLATE "default")`;
+const SEARCHED = `search_text((coalesce(name, '') || E'\\n' || coalesce(email, '') || E'\\n' || subject) COLLATE "default")`;
 const search = (name: string, q: string): Case => ({
   name: `search ${name}`,
   filters: { q },

@@ -172,7 +172,8 @@ describe('GET /api/admin/attempts', () => {
     [{ cursor: 'nonsense' }, 'cursor'],
     [{ cursor: Buffer.from('["-startedAt","next",["2026-01-01T00:00:00.000000Z","abc"]]').toString('base64url') }, 'cursor'], // prettier-ignore
     [{ sort: 'startedAt' }, 'sort'],
-    [{ user: '1' }, 'user'],
+    [{ user: '\u0000' }, 'user'],
+    [{ userId: '1' }, 'userId'],
   ])('refuses %j', async (query, path) => {
     const response = await ask(query);
     expect({ status: response.status, body: await response.json() }).toMatchObject({
@@ -224,8 +225,8 @@ describe('GET /api/admin/attempts.csv', () => {
     const response = await ada.get('/api/admin/attempts.csv?outcome=failed');
     expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     const [heading, first, end] = (await response.text()).split('\n');
-    expect(heading).toBe('reference,startedAt,provider,intent,outcome,step,code,decision,reasons,returnedAt,finishedAt,device,userId'); // prettier-ignore
-    expect(first).toBe('A,2026-01-01T00:00:00.000Z,google,sign_in,failed,,access_denied,,,2026-01-01T00:00:12.000Z,2026-01-01T00:00:12.250Z,,'); // prettier-ignore
+    expect(heading).toBe('"reference","startedAt","provider","intent","outcome","step","code","decision","reasons","returnedAt","finishedAt","device","userId"'); // prettier-ignore
+    expect(first).toBe('"A","2026-01-01T00:00:00.000Z","google","sign_in","failed","","access_denied","","","2026-01-01T00:00:12.000Z","2026-01-01T00:00:12.250Z","",""'); // prettier-ignore
     expect(end).toBe('');
     const [entry] = await database.query(
       `SELECT * FROM audit_entries WHERE action = 'attempts.exported' ORDER BY at DESC`,

@@ -203,8 +203,8 @@ describe('GET /api/admin/audit.csv', () => {
     const response = await ada.get(`/api/admin/audit.csv?actorId=${actorId}`);
     expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     expect((await response.text()).split('\n')).toEqual([
-      'at,actorId,userId,action,target,data,ip,reference,id',
-      `2026-01-01T00:00:00.000Z,${actorId},,user.blocked,account:=1+1,"{""provider"": ""google""}",192.0.2.7,REFE-RENC-E000,${id}`,
+      '"at","actorId","userId","action","target","data","ip","reference","id"',
+      `"2026-01-01T00:00:00.000Z","${actorId}","","user.blocked","account:=1+1","{""provider"": ""google""}","192.0.2.7","REFE-RENC-E000","${id}"`,
       '',
     ]);
     const { items } = await list({ action: 'audit.exported' });

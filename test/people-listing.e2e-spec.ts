@@ -158,8 +158,8 @@ describe('GET /api/admin/users.csv', () => {
     expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     const lines = (await response.text()).split('\n');
     expect(lines).toEqual([
-      'name,email,emailVerified,role,accountCount,createdAt,lastSignedInAt,blockedAt,blockReason,id',
-      expect.stringMatching(/^'=cmd,a@mail\.example,false,user,0,2026-01-01T00:00:00\.000Z,,,,/),
+      '"name","email","emailVerified","role","accountCount","createdAt","lastSignedInAt","blockedAt","blockReason","id"',
+      expect.stringMatching(/^"'=cmd","a@mail\.example","false","user","0","2026-01-01T00:00:00\.000Z","","","",/),
       '',
     ]);
     expect((await (await ada.get('/api/admin/users.csv')).text()).split('\n')).toHaveLength(5);

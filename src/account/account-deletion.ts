@@ -7,13 +7,13 @@ import { PendingLinks } from '../auth/pending-links.service.js';
 import { USER_DELETED, type UserDeleted } from '../auth/auth.events.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
+import { moveAttempts } from '../oauth/attempts.service.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
 import { Revocations } from '../oauth-accounts/revocations.js';
-import { SESSION_ENDED, type SessionEnded } from '../sessions/sessions.events.js';
+import { SESSION_ENDED } from '../sessions/sessions.events.js';
+import { endSessionsOf } from '../sessions/sessions.service.js';
 import { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-
-const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 
 const AUDIT = insertEntries({
   actor: '$1',
@@ -50,8 +50,8 @@ export class AccountDeletion {
         // Locks the person's row first, then the accounts': whoever is signing in waits, and finds nobody.
         await this.accounts.revokeAll(manager, userId, 'user_deleted');
         await this.pendingLinks.discard(manager, userId, 'user_deleted');
-        // TypeORM answers a DELETE with its rows and their number.
-        const [sessions] = await manager.query<[SessionEnded[], number]>(END_SESSIONS, [userId]);
+        const sessions = await endSessionsOf(manager, userId);
+        await moveAttempts(manager, userId, null);
         await manager.query(DELETE_INVITATIONS, [userId]);
         const { affected } = await manager.delete(User, { id: userId });
         if (affected !== 1) return undefined;

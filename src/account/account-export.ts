@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { Readable } from 'node:stream';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { AuditTrail } from '../audit/audit-trail.js';
+import { AccessError } from '../access/access.errors.js';
+import { ENTRIES_BEYOND, NEWEST_FIRST } from '../audit/audit-trail.js';
 import { IS_THEIR_INVITATION } from './account-deletion.js';
 
 const time = z.iso.datetime();
@@ -75,7 +77,8 @@ export const accountExport = z.object({
         action: z.string(),
         target: z.string(),
         data: z.record(z.string(), z.unknown()),
-        by: z.enum(['self', 'other']).describe('who did it: the person, or somebody who runs the place'),
+        by: z.enum(['self', 'other']).describe('who did it: the user, or an administrator'),
+        about: z.enum(['self', 'other']).nullable().describe('whom it affects: the user, another user, or no user'),
         ip: text,
         reference: text,
       }),
@@ -89,62 +92,151 @@ export const accountExport = z.object({
     .describe('the invitation they came by, and any other for an address that is verified to be theirs'),
 });
 
-export type AccountExportDocument = z.infer<typeof accountExport>;
+/** RFC 3339, as JSON.stringify writes a date. */
+const utc = (sql: string) => `to_char(${sql} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
+/** The user as JSON. No row where they are gone. */
 const USER = `
-  SELECT id, name, email, email_verified AS "emailVerified", picture_url AS "pictureUrl", role,
-         created_at AS "createdAt", last_signed_in_at AS "lastSignedInAt"
+  SELECT json_build_object(
+    'id', id, 'name', name, 'email', email, 'emailVerified', email_verified, 'pictureUrl', picture_url, 'role', role,
+    'createdAt', ${utc('created_at')}, 'lastSignedInAt', ${utc('last_signed_in_at')})::text AS json
   FROM users WHERE id = $1`;
 
-const ACCOUNTS = `
-  SELECT id, provider, subject, email, email_verified AS "emailVerified", name, picture_url AS "pictureUrl", scopes,
-         health, health_reason AS "healthReason", health_since AS "healthSince", linked_at AS "linkedAt",
-         last_used_at AS "lastUsedAt"
-  FROM oauth_accounts WHERE user_id = $1 ORDER BY linked_at, id`;
+/** A list of the document: rows as JSON, in the order of `at` and `key`, which are unique together. */
+interface ListSql {
+  /** SELECT of `json`, `at` and `key`: at most $4 rows beyond ($2, $3). */
+  readonly text: string;
+  /** What comes before all rows. */
+  readonly start: readonly [at: string, key: string];
+  readonly newestFirst?: boolean;
+}
 
-/** Also those that are too old to be used and have not been cleared away yet. */
-const SESSIONS = `
-  SELECT s.id, a.provider, host(s.ip) AS ip, s.user_agent AS "userAgent", s.signed_in_at AS "signedInAt",
-         s.last_seen_at AS "lastSeenAt", s.expires_at AS "expiresAt"
-  FROM sessions s LEFT JOIN oauth_accounts a ON a.id = s.account_id
-  WHERE s.user_id = $1 ORDER BY s.signed_in_at, s.id`;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-const ATTEMPTS = `
-  SELECT provider, intent, started_at AS "startedAt", finished_at AS "finishedAt", outcome, step, code, reference,
-         decision, reasons
-  FROM sign_in_attempts WHERE user_id = $1 ORDER BY started_at, reference`;
+/** Rows of a table with ids, the oldest first. */
+const byTime = (json: string, from: string, at: string, id: string, where: string): ListSql => ({
+  text: `
+    SELECT json_build_object(${json})::text AS json, ${at} AS at, ${id}::text AS key FROM ${from}
+    WHERE ${where} AND (${at}, ${id}) > ($2::timestamptz, $3::uuid) ORDER BY ${at}, ${id} LIMIT $4`,
+  start: ['-infinity', FIRST_ID],
+});
 
-const REVOCATIONS = `
-  SELECT provider, cause, requested_at AS "requestedAt", failed_at AS "failedAt"
-  FROM revocations WHERE user_id = $1 ORDER BY requested_at, id`;
+const LISTS: Readonly<Record<Exclude<keyof z.infer<typeof accountExport>, 'exportedAt' | 'user'>, ListSql>> = {
+  accounts: byTime(
+    `'id', id, 'provider', provider, 'subject', subject, 'email', email, 'emailVerified', email_verified, 'name', name,
+     'pictureUrl', picture_url, 'scopes', scopes, 'health', health, 'healthReason', health_reason,
+     'healthSince', ${utc('health_since')}, 'linkedAt', ${utc('linked_at')}, 'lastUsedAt', ${utc('last_used_at')}`,
+    'oauth_accounts',
+    'linked_at',
+    'id',
+    'user_id = $1',
+  ),
+  // Also those that are too old to be used and are not deleted yet.
+  sessions: byTime(
+    `'id', s.id, 'provider', a.provider, 'ip', host(s.ip), 'userAgent', s.user_agent,
+     'signedInAt', ${utc('s.signed_in_at')}, 'lastSeenAt', ${utc('s.last_seen_at')}, 'expiresAt', ${utc('s.expires_at')}`,
+    'sessions s LEFT JOIN oauth_accounts a ON a.id = s.account_id',
+    's.signed_in_at',
+    's.id',
+    's.user_id = $1',
+  ),
+  attempts: {
+    text: `
+      SELECT json_build_object(
+               'provider', provider, 'intent', intent, 'startedAt', ${utc('started_at')},
+               'finishedAt', ${utc('finished_at')}, 'outcome', outcome, 'step', step, 'code', code,
+               'reference', reference, 'decision', decision, 'reasons', reasons)::text AS json,
+             started_at AS at, encode(state_hash, 'hex') AS key
+      FROM sign_in_attempts
+      WHERE user_id = $1 AND (started_at, state_hash) > ($2::timestamptz, decode($3, 'hex'))
+      ORDER BY started_at, state_hash LIMIT $4`,
+    start: ['-infinity', ''],
+  },
+  events: {
+    text: `
+      SELECT json_build_object(
+               'id', id, 'at', ${utc('at')}, 'action', action, 'target', target, 'data', data,
+               'by', CASE WHEN by_self THEN 'self' ELSE 'other' END,
+               'about', CASE WHEN about_self THEN 'self' WHEN user_id IS NOT NULL THEN 'other' END,
+               'ip', CASE WHEN by_self THEN host(ip) END, 'reference', reference)::text AS json,
+             at, id::text AS key
+      FROM (${ENTRIES_BEYOND}) AS entry
+      ORDER BY ${NEWEST_FIRST}`,
+    start: ['infinity', LAST_ID],
+    newestFirst: true,
+  },
+  revocations: byTime(
+    `'provider', provider, 'cause', cause, 'requestedAt', ${utc('requested_at')}, 'failedAt', ${utc('failed_at')}`,
+    'revocations',
+    'requested_at',
+    'id',
+    'user_id = $1',
+  ),
+  invitations: byTime(
+    `'email', email, 'invitedAt', ${utc('invited_at')}, 'usedAt', ${utc('used_at')}, 'withdrawnAt', ${utc('withdrawn_at')}`,
+    'invitations',
+    'invited_at',
+    'id',
+    IS_THEIR_INVITATION,
+  ),
+};
 
-const INVITATIONS = `
-  SELECT email, invited_at AS "invitedAt", used_at AS "usedAt", withdrawn_at AS "withdrawnAt"
-  FROM invitations WHERE ${IS_THEIR_INVITATION} ORDER BY invited_at, id`;
+/** Some hundred kilobytes: what is in memory of an export of any size. */
+const BATCH = 1000;
 
-/** Gathers what a person may take with them. */
+/** One batch as text: Postgres writes the JSON, so that a large export costs no more than passing it on. */
+const batchOf = ({ text, newestFirst = false }: ListSql) => {
+  const fromLast = newestFirst ? 'ORDER BY at, key COLLATE "C"' : 'ORDER BY at DESC, key COLLATE "C" DESC';
+  return `
+    WITH batch AS MATERIALIZED (${text})
+    SELECT string_agg(json, E',\n' ORDER BY place) AS lines, count(*)::int AS number,
+           (array_agg(at::text ${fromLast}))[1] AS at, (array_agg(key ${fromLast}))[1] AS key
+    FROM (SELECT *, row_number() OVER () AS place FROM batch) AS placed`;
+};
+
+interface Batch {
+  readonly lines: string | null;
+  readonly number: number;
+  readonly at: string | null;
+  readonly key: string | null;
+}
+
+/** Writes what a user can take with them. */
 @Injectable()
 export class AccountExport {
-  constructor(
-    private readonly dataSource: DataSource,
-    private readonly trail: AuditTrail,
-  ) {}
+  constructor(private readonly dataSource: DataSource) {}
 
-  async read(userId: string): Promise<AccountExportDocument> {
-    const rows = (statement: string) => this.dataSource.query<object[]>(statement, [userId]);
-    const [user] = await rows(USER);
-    const entries = await this.trail.about(userId);
-    const found = {
-      exportedAt: new Date(),
-      user,
-      accounts: await rows(ACCOUNTS),
-      sessions: await rows(SESSIONS),
-      attempts: await rows(ATTEMPTS),
-      events: entries.map(({ bySelf, ...entry }) => ({ ...entry, by: bySelf ? 'self' : 'other' })),
-      revocations: await rows(REVOCATIONS),
-      invitations: await rows(INVITATIONS),
-    };
-    // Times as they travel; then only what is named.
-    return accountExport.parse(JSON.parse(JSON.stringify(found)));
+  /**
+   * The document in pieces, a statement for each: a slow download holds no connection.
+   *
+   * @throws AccessError `not_signed_in` for a user who is gone
+   */
+  async read(userId: string): Promise<Readable> {
+    const [user] = await this.dataSource.query<{ json: string }[]>(USER, [userId]);
+    if (!user) throw AccessError.notSignedIn();
+    return Readable.from(this.#pieces(userId, user.json));
+  }
+
+  async *#pieces(userId: string, user: string): AsyncGenerator<string> {
+    yield `{\n"exportedAt": "${new Date().toISOString()}",\n"user": ${user}`;
+    for (const [name, list] of Object.entries(LISTS)) {
+      yield `,\n"${name}": [`;
+      yield* this.#list(list, userId);
+      yield ']';
+    }
+    yield '\n}\n';
+  }
+
+  async *#list(list: ListSql, userId: string): AsyncGenerator<string> {
+    const statement = batchOf(list);
+    let place: readonly (string | null)[] = list.start;
+    for (let separator = '\n'; ; separator = ',\n') {
+      const [batch] = await this.dataSource.query<Batch[]>(statement, [userId, ...place, BATCH]);
+      if (typeof batch?.lines !== 'string') return;
+      yield separator + batch.lines;
+      if (batch.number < BATCH) return;
+      place = [batch.at, batch.key];
+    }
   }
 }

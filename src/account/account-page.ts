@@ -6,6 +6,7 @@ import type { OAuthAccount } from '../oauth-accounts/oauth-account.entity.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { confirmationOf } from './account.forms.js';
+import { inFull } from '../text/numbers.js';
 import { accountLine, sessionLine } from './lines.js';
 import { ProviderNames } from './provider-names.js';
 import { initials, moment, sentenceOf, WHY_RECONNECT } from './wording.js';
@@ -25,7 +26,7 @@ export class AccountPage {
 
   /** @param pendingToken of what this browser has proven and nobody has said yes to yet */
   async read({ user, session }: SignedIn, pendingToken: string | undefined) {
-    const [accounts, sessions, entries, waiting] = await Promise.all([
+    const [accounts, { sessions, more }, entries, waiting] = await Promise.all([
       this.accounts.listOfUser(user.id),
       this.sessions.listOfUser(user.id),
       this.trail.about(user.id, EVENT_LIMIT),
@@ -45,6 +46,7 @@ export class AccountPage {
         sessionLine(listed, this.providers.ofSession(listed), listed.id === session.id),
       ),
       others: sessions.length > 1,
+      moreSessions: more > 0 ? inFull(more) : undefined,
       events: entries.map((entry) => this.#event(entry)),
       confirmation: { what, expected },
     };

@@ -61,10 +61,10 @@ export class AccountApi {
   }
 
   @Get('sessions')
-  @ApiRoute({ summary: 'Where a person is signed in, the session seen last first.', answer: sessions })
+  @ApiRoute({ summary: 'Where a user is signed in, the session seen last first: 200 at most.', answer: sessions })
   async listSessions(@CurrentSession() { user, session }: SignedIn) {
-    const all = await this.sessions.listOfUser(user.id);
-    return all.map((listed) => ({ ...listed, current: listed.id === session.id }));
+    const { sessions } = await this.sessions.listOfUser(user.id);
+    return sessions.map((listed) => ({ ...listed, current: listed.id === session.id }));
   }
 
   @Delete('sessions/:id')

@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Param, ParseUUIDPipe, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { pipeline } from 'node:stream/promises';
 import {
   CurrentActor,
   CurrentSession,
@@ -91,7 +92,12 @@ export class AccountController {
   async export(@CurrentUser() user: SignedInUser, @Res() response: Response): Promise<void> {
     const document = await this.exports.read(user.id);
     response.attachment('gatehouse-account.json').type('application/json');
-    response.send(`${JSON.stringify(document, null, 2)}\n`);
+    try {
+      await pipeline(document, response);
+    } catch (error) {
+      // The user cancelled the download.
+      if ((error as { code?: unknown }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+    }
   }
 
   @Post('delete')

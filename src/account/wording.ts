@@ -89,7 +89,10 @@ const SENTENCES: Readonly<Record<string, (provider: string) => string>> = {
  *
  * @param labelOf the name people know a provider by
  */
-export function sentenceOf({ action, data }: PersonalEntry, labelOf: (provider: string) => string): string {
+export function sentenceOf(
+  { action, data }: Pick<PersonalEntry, 'action' | 'data'>,
+  labelOf: (provider: string) => string,
+): string {
   const sentence = own(SENTENCES, action);
-  return sentence?.(data.provider === undefined ? 'a provider' : labelOf(data.provider)) ?? action;
+  return sentence?.(typeof data.provider === 'string' ? labelOf(data.provider) : 'a provider') ?? action;
 }

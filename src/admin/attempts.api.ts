@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { CurrentActor, Roles } from '../access/access.decorators.js';
 import type { Actor } from '../access/client.js';
 import { ApiRoute } from '../api/api-route.js';
-import { type AttemptFilters, attemptFilters, attemptsPage, attemptsQuery } from './attempts.listing.js';
+import { attemptsFile, attemptsPage, attemptsQuery } from './attempts.listing.js';
 import { Attempts } from './attempts.service.js';
 import { sendCsv } from './csv.js';
 import { Exports } from './exports.js';
@@ -26,12 +26,12 @@ export class AttemptsApi {
   @Get('attempts.csv')
   @ApiRoute({ summary: 'Every try that the filters find, as a CSV file.', mediaType: 'text/csv' })
   async csv(
-    @Query({ schema: attemptFilters }) filters: AttemptFilters,
+    @Query({ schema: attemptsFile }) { bom, ...filters }: z.infer<typeof attemptsFile>,
     @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
     await this.attempts.refuseUnknown(filters);
     await this.exports.record(actor, 'attempts', filters);
-    await sendCsv(response, 'sign-in-attempts', this.attempts.file(filters));
+    await sendCsv(response, 'sign-in-attempts', this.attempts.file(filters), bom);
   }
 }

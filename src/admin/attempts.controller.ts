@@ -63,6 +63,7 @@ function factsFor(
         ],
       },
       { name: 'code', label: 'Why it failed', kind: 'choice', options: codes.map((code) => ({ value: code, label: code })) }, // prettier-ignore
+      { name: 'user', label: 'User (name, email or id)', kind: 'search' },
       { name: 'after', label: 'Begun from', kind: 'day' },
       { name: 'before', label: 'Begun before', kind: 'day' },
     ],

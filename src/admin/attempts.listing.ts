@@ -1,15 +1,21 @@
 import { z } from 'zod';
 import { id, time } from '../api/schemas.js';
-import { before, type Condition, equals, type Listing, since } from './listing.js';
-import { instant, pageFields, pageOf, providerId } from './listing.schemas.js';
+import { before, type Condition, equals, type Listing, matches, since } from './listing.js';
+import { instant, fileFields, pageFields, pageOf, providerId, searchText } from './listing.schemas.js';
+import { USER_SEARCHED } from './people.listing.js';
 
-/** As people read it out: in any case, with spaces around and between. */
+/** As users read it out: in any case, with spaces or dashes anywhere or nowhere. It is stored in groups of four. */
 const reference = z
   .string()
   .trim()
   .max(64, 'May have 64 characters at most.')
   .regex(/^[\w -]*$/, 'Has letters, digits and hyphens.')
-  .transform((text) => text.toUpperCase().replaceAll(/[ -]+/g, '-'));
+  .transform((text) =>
+    text
+      .toUpperCase()
+      .replaceAll(/[ -]+/g, '')
+      .replaceAll(/(.{4})(?=.)/g, '$1-'),
+  );
 
 /** What the listing of sign-in attempts can be asked for, on its page and in the API. */
 export const attemptFilters = z.strictObject({
@@ -23,6 +29,9 @@ export const attemptFilters = z.strictObject({
     .string()
     .regex(/^[a-z][a-z0-9_]{0,63}$/, 'Is no code.')
     .optional(),
+  user: searchText
+    .optional()
+    .describe('The id of the user it is known to be of, or words of their name and email address.'),
   after: instant.optional().describe('Begun at this moment or later; a day is its beginning, in UTC.'),
   before: instant.optional().describe('Begun before this moment; a day is its beginning, in UTC.'),
 });
@@ -30,6 +39,8 @@ export const attemptFilters = z.strictObject({
 export type AttemptFilters = z.infer<typeof attemptFilters>;
 
 export const attemptsQuery = attemptFilters.extend(pageFields);
+
+export const attemptsFile = attemptFilters.extend(fileFields);
 
 const nullable = z.string().nullable();
 
@@ -77,12 +88,19 @@ export const ATTEMPTS: Listing<ShownAttempt, ShownAttempt> = {
   toItem: (row) => row,
 };
 
+/** Attempts of the users whom a search finds. */
+function ofUser(text: string | undefined): Condition | undefined {
+  const search = matches(USER_SEARCHED, text, ['u.id']);
+  return search && { ...search, sql: `s.user_id IN (SELECT u.id FROM users u WHERE ${search.sql})` };
+}
+
 export function attemptConditions(filters: AttemptFilters): (Condition | undefined)[] {
   return [
     equals('s.reference', filters.reference === '' ? undefined : filters.reference),
     equals('s.provider', filters.provider),
     filters.outcome === 'unfinished' ? { sql: 's.outcome IS NULL' } : equals('s.outcome', filters.outcome),
     equals('s.code', filters.code),
+    ofUser(filters.user),
     since('s.started_at', filters.after),
     before('s.started_at', filters.before),
   ];

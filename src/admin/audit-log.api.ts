@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { CurrentActor, Roles } from '../access/access.decorators.js';
 import type { Actor } from '../access/client.js';
 import { ApiRoute } from '../api/api-route.js';
-import { type AuditFilters, auditFilters, auditPage, auditQuery } from './audit-log.listing.js';
+import { auditFile, auditPage, auditQuery } from './audit-log.listing.js';
 import { AuditLog } from './audit-log.service.js';
 import { sendCsv } from './csv.js';
 import { Exports } from './exports.js';
@@ -26,12 +26,12 @@ export class AuditLogApi {
   @Get('audit.csv')
   @ApiRoute({ summary: 'Every entry of the audit trail that the filters find, as a CSV file.', mediaType: 'text/csv' })
   async csv(
-    @Query({ schema: auditFilters }) filters: AuditFilters,
+    @Query({ schema: auditFile }) { bom, ...filters }: z.infer<typeof auditFile>,
     @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
     await this.log.refuseUnknown(filters);
     await this.exports.record(actor, 'audit', filters);
-    await sendCsv(response, 'audit', this.log.file(filters));
+    await sendCsv(response, 'audit', this.log.file(filters), bom);
   }
 }

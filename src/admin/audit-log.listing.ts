@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { id, time } from '../api/schemas.js';
+import { readable } from '../audit/audit-redaction.js';
 import { before, type Condition, equals, type Listing, since } from './listing.js';
-import { instant, pageFields, pageOf } from './listing.schemas.js';
+import { instant, fileFields, pageFields, pageOf } from './listing.schemas.js';
 
 /** What the audit trail can be asked for, on its page and in the API. */
 export const auditFilters = z.strictObject({
@@ -31,6 +32,8 @@ export const auditFilters = z.strictObject({
 export type AuditFilters = z.infer<typeof auditFilters>;
 
 export const auditQuery = auditFilters.extend(pageFields);
+
+export const auditFile = auditFilters.extend(fileFields);
 
 export const auditEntry = z
   .object({
@@ -70,7 +73,8 @@ export const AUDIT_LOG: Listing<ShownEntry, ShownEntry> = {
   id: { sql: 'e.id', type: 'uuid' },
   sorts: { at: { sql: 'e.at', type: 'timestamptz' } },
   select: `
-    e.id, e.at, e.actor_id AS "actorId", e.user_id AS "userId", e.action, e.target, e.data, host(e.ip) AS ip, e.reference,
+    e.id, e.at, e.actor_id AS "actorId", e.user_id AS "userId", e.action, e.target,
+    ${readable('e').data} AS data, ${readable('e').ip} AS ip, e.reference,
     coalesce(actor.name, actor.email) AS "actorName", actor.id IS NOT NULL AS "isActorHere",
     coalesce(affected.name, affected.email) AS "userName", affected.id IS NOT NULL AS "isUserHere"`,
   joins: `

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { id, time } from '../api/schemas.js';
-import { type Condition, contains, type Listing } from './listing.js';
+import { type Condition, matches, searchForm, type Listing } from './listing.js';
 import { pageFields, pageOf, searchText, sortOf } from './listing.schemas.js';
 
 /** What the listing of invitations can be asked for, on its page and in the API. */
@@ -61,5 +61,5 @@ const STATES = {
 } as const;
 
 export function invitationConditions({ q, state }: Pick<InvitationsQuery, 'q' | 'state'>): (Condition | undefined)[] {
-  return [contains('lower(i.email COLLATE "default")', q), state && { sql: STATES[state] }];
+  return [matches(searchForm('i.email'), q, ['i.id', 'i.used_by', 'i.invited_by']), state && { sql: STATES[state] }];
 }

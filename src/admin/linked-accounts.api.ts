@@ -9,12 +9,7 @@ import { AdminAct } from './admin-act.js';
 import { BulkUnlink, MOST_AT_ONCE } from './bulk-unlink.js';
 import { sendCsv } from './csv.js';
 import { Exports } from './exports.js';
-import {
-  type LinkedAccountFilters,
-  linkedAccountFilters,
-  linkedAccountsPage,
-  linkedAccountsQuery,
-} from './linked-accounts.listing.js';
+import { linkedAccountsFile, linkedAccountsPage, linkedAccountsQuery } from './linked-accounts.listing.js';
 import { LinkedAccounts } from './linked-accounts.service.js';
 
 const unlinkMany = z.strictObject({
@@ -52,13 +47,13 @@ export class LinkedAccountsApi {
   @Get('accounts.csv')
   @ApiRoute({ summary: 'Every linked account that the filters find, as a CSV file.', mediaType: 'text/csv' })
   async csv(
-    @Query({ schema: linkedAccountFilters }) filters: LinkedAccountFilters,
+    @Query({ schema: linkedAccountsFile }) { bom, ...filters }: z.infer<typeof linkedAccountsFile>,
     @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
     await this.accounts.refuseUnknownProvider(filters.provider);
     await this.exports.record(actor, 'accounts', filters);
-    await sendCsv(response, 'linked-accounts', this.accounts.file(filters));
+    await sendCsv(response, 'linked-accounts', this.accounts.file(filters), bom);
   }
 
   @Post('accounts/unlink')

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Role } from '../access/signed-in.js';
 import { id, time } from '../api/schemas.js';
-import { before, type Condition, contains, equals, type Listing, since } from './listing.js';
-import { instant, pageFields, pageOf, providerId, searchText, sortOf } from './listing.schemas.js';
+import { before, type Condition, equals, type Listing, since, matches, searchForm } from './listing.js';
+import { instant, fileFields, pageFields, pageOf, providerId, searchText, sortOf } from './listing.schemas.js';
 
 /** What the listing of linked accounts can be asked for, on its page and in the API. */
 export const linkedAccountFilters = z.strictObject({
@@ -17,6 +17,8 @@ export const linkedAccountFilters = z.strictObject({
 export type LinkedAccountFilters = z.infer<typeof linkedAccountFilters>;
 
 export const linkedAccountsQuery = linkedAccountFilters.extend(pageFields);
+
+export const linkedAccountsFile = linkedAccountFilters.extend(fileFields);
 
 const nullable = z.string().nullable();
 
@@ -97,11 +99,11 @@ export const LINKED_ACCOUNTS: Listing<Row, ListedAccount> = {
   }),
 };
 
-const SEARCHED = `lower((coalesce(a.name, '') || E'\\n' || coalesce(a.email, '') || E'\\n' || a.subject) COLLATE "default")`;
+const SEARCHED = searchForm(`coalesce(a.name, '') || E'\\n' || coalesce(a.email, '') || E'\\n' || a.subject`);
 
 export function linkedAccountConditions(filters: LinkedAccountFilters): (Condition | undefined)[] {
   return [
-    contains(SEARCHED, filters.q),
+    matches(SEARCHED, filters.q, ['a.id', 'a.user_id']),
     equals('a.provider', filters.provider),
     equals('a.health', filters.health),
     since('a.linked_at', filters.linkedAfter),

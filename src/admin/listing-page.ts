@@ -143,7 +143,7 @@ function listingPage<Item>(
     notice: noticeOf(leftOut, fields),
     refusal,
     total: page && totalText(page.total, called),
-    csv: csvPath && addressOf(csvPath, { ...given, cursor: undefined, limit: undefined }),
+    csv: csvPath && addressOf(csvPath, { ...given, cursor: undefined, limit: undefined, bom: '1' }),
     headings: columns.map(({ label, sort: own }) => ({ label, ...headingSort(own, sort, orders, go) })),
     rows: items.map((item) => ({
       id: chosenFor?.idOf(item),

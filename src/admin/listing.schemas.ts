@@ -9,7 +9,7 @@ export const searchText = z
   .trim()
   .max(200, 'May have 200 characters at most.')
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'May not have control characters.')
-  .describe('A part of it, in capitals or not.');
+  .describe('Words of it, in any order and whatever their case and accents; or the id.');
 
 /** The years that both JavaScript and Postgres write with four digits: a time zone can lead out of them. */
 const isOfOurEra = (date: Date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999;
@@ -34,6 +34,13 @@ export const pageFields = {
     .default(LIMIT),
   cursor: z.string().max(2048).optional().describe('nextCursor or previousCursor of another page, in the same order.'),
 };
+
+/** Of every CSV file, beside the filters of its listing. */
+export const fileFields = {
+  bom: z.enum(['0', '1']).optional().describe('1: a byte order mark comes first, which spreadsheet programs need.'),
+};
+
+export type Bom = z.infer<typeof fileFields.bom>;
 
 /** Each of these orders, and the same one from its other end. */
 export function sortOf<const Name extends string>(names: readonly [Name, ...Name[]], otherwise: Name | `-${Name}`) {

@@ -12,10 +12,10 @@ export interface SortKey {
   readonly type: 'timestamptz' | 'text';
 }
 
-/** A part of WHERE, with a `?` for its value. */
+/** A part of WHERE, with a `?` for each value. */
 export interface Condition {
   readonly sql: string;
-  readonly value?: unknown;
+  readonly values?: readonly unknown[];
   /** A search looks at every row it finds: fewer of them are counted. */
   readonly isSearch?: boolean;
 }
@@ -62,6 +62,9 @@ export type CountedPage<Item> = Page<Item> & { readonly total: Total };
 const COUNTED = 10_000;
 /** A search is counted row by row, and each row that it finds must be looked at. */
 const COUNTED_OF_SEARCH = 1000;
+/** More than names have; each one is a condition. */
+const WORDS = 8;
+
 /** Reads listings: a page is one statement, walked along the index of its order, at the same cost wherever it begins. */
 @Injectable()
 export class ListingReader {
@@ -214,7 +217,8 @@ function pageStatement<Row extends object>(
 /**
  * All rows in their order, for a file: its columns go by the names that `select` gives them.
  *
- * A text that a spreadsheet would run begins with an apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
+ * A text that a spreadsheet program would run as a formula gets an apostrophe before it
+ * (https://owasp.org/www-community/attacks/CSV_Injection), also behind whatever a program takes for the end of a cell.
  */
 export function fileQuery(
   { table, alias, id, sorts, select, joins = '' }: Listing<never, unknown>,
@@ -241,10 +245,17 @@ export interface FileColumn {
   readonly as?: 'time' | 'list';
 }
 
+/** What a formula begins with, also in full width; white space and quotes can come before it. */
+const FORMULA = String.raw`[''"\s]*[-=+@\uFF0D\uFF1D\uFF0B\uFF20]`;
+
+/** Behind a separator or the end of a line, and at the beginning of a text, where white space is enough. */
+const guarded = (text: string) => String.raw`
+  regexp_replace(regexp_replace(${text}, '([,;|\t\r\n])(?=${FORMULA})', '\1''', 'g'), '^(?=${FORMULA}|[\t\r\n])', '''')`;
+
 function fieldOf({ name, as }: FileColumn): string {
-  if (as === 'time') return `to_char("${name}" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+  if (as === 'time') return `coalesce(to_char("${name}" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '')`;
   const text = as === 'list' ? `nullif(array_to_string("${name}", ' '), '')` : `"${name}"::text`;
-  return String.raw`regexp_replace(${text}, '^(?=[-=+@\t\r])', '''')`;
+  return `coalesce(${guarded(text)}, '')`;
 }
 
 function whereOf(
@@ -256,27 +267,45 @@ function whereOf(
     let place = 0;
     return sql.replaceAll('?', () => `$${values.push(own[place++])}`);
   };
-  const clauses = conditions.flatMap((condition) => (condition ? [clause(condition.sql, [condition.value])] : []));
+  const clauses = conditions.flatMap((condition) => (condition ? [clause(condition.sql, condition.values ?? [])] : []));
   if (beyond) clauses.push(clause(beyond.sql, beyond.values));
   return { where: clauses.length === 0 ? '' : `WHERE ${clauses.join(' AND ')}`, values };
 }
 
-/** A substring, in whatever case. `sql` is the expression of a trigram index, in lower case already. */
-export function contains(sql: string, text: string | undefined): Condition | undefined {
+/** An id as it is copied from a page, a log line or an audit entry: with or without dashes and the kind before it. */
+const ID = /^(?:[a-z]+:)?([\da-f]{8})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{12})$/i;
+
+/** In the form that is searched: without case and accents, in one Unicode form. */
+export const searchForm = (sql: string) => `search_text((${sql}) COLLATE "default")`;
+
+/**
+ * Rows that have every word of a text, in whatever order, case, accents and Unicode form; or an id.
+ *
+ * @param sql the expression of a trigram index (`searchForm`)
+ * @param ids columns in which an id is looked for
+ */
+export function matches(sql: string, text: string | undefined, ids: readonly string[]): Condition | undefined {
   if (text === undefined || text === '') return undefined;
-  return { sql: `${sql} LIKE lower(?)`, value: `%${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`, isSearch: true };
+  // Compatibility forms of a wildcard are wildcards only after this.
+  const words = text.normalize('NFKC').split(/\s+/).filter((word) => word !== '').slice(0, WORDS); // prettier-ignore
+  const patterns = words.map((word) => `%${word.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`);
+  const search = patterns.map(() => `${sql} LIKE search_text(?)`).join(' AND ');
+  const id = ID.exec(text)?.slice(1).join('-').toLowerCase();
+  if (id === undefined) return { sql: search === '' ? 'true' : `(${search})`, values: patterns, isSearch: true };
+  const isId = ids.map((column) => `${column} = ?`).join(' OR ');
+  return { sql: `(${isId} OR (${search}))`, values: [...ids.map(() => id), ...patterns], isSearch: true };
 }
 
 export function equals(sql: string, value: unknown): Condition | undefined {
-  return value === undefined ? undefined : { sql: `${sql} = ?`, value };
+  return value === undefined ? undefined : { sql: `${sql} = ?`, values: [value] };
 }
 
 /** From a moment on. */
 export function since(sql: string, value: Date | undefined): Condition | undefined {
-  return value && { sql: `${sql} >= ?::timestamptz`, value };
+  return value && { sql: `${sql} >= ?::timestamptz`, values: [value] };
 }
 
 /** Before a moment. */
 export function before(sql: string, value: Date | undefined): Condition | undefined {
-  return value && { sql: `${sql} < ?::timestamptz`, value };
+  return value && { sql: `${sql} < ?::timestamptz`, values: [value] };
 }

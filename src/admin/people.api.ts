@@ -9,7 +9,7 @@ import { id } from '../api/schemas.js';
 import { AdminAct } from './admin-act.js';
 import { sendCsv } from './csv.js';
 import { Exports } from './exports.js';
-import { type PeopleFilters, peopleFilters, peoplePage, peopleQuery, personInFull } from './people.listing.js';
+import { peopleFile, peoplePage, peopleQuery, personInFull } from './people.listing.js';
 import { PeopleReader } from './people.reader.js';
 import { personChange } from './people.schemas.js';
 import { PeopleService } from './people.service.js';
@@ -33,12 +33,12 @@ export class PeopleApi {
   @Roles('admin', 'viewer')
   @ApiRoute({ summary: 'Everybody whom the filters find, as a CSV file.', mediaType: 'text/csv' })
   async csv(
-    @Query({ schema: peopleFilters }) filters: PeopleFilters,
+    @Query({ schema: peopleFile }) { bom, ...filters }: z.infer<typeof peopleFile>,
     @CurrentActor() actor: Actor,
     @Res() response: Response,
   ): Promise<void> {
     await this.exports.record(actor, 'users', filters);
-    await sendCsv(response, 'people', this.reader.file(filters));
+    await sendCsv(response, 'people', this.reader.file(filters), bom);
   }
 
   @Get('users/:id')

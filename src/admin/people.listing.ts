@@ -2,14 +2,16 @@ import { z } from 'zod';
 import type { Role } from '../access/signed-in.js';
 import { id, time } from '../api/schemas.js';
 import { linkedAccounts, sessions } from '../account/account.schemas.js';
-import { type Condition, contains, equals, type Listing } from './listing.js';
-import { pageFields, pageOf, searchText, sortOf } from './listing.schemas.js';
+import { type Condition, equals, type Listing, matches, searchForm } from './listing.js';
+import { fileFields, pageFields, pageOf, searchText, sortOf } from './listing.schemas.js';
 
 export const role = z.enum(['user', 'viewer', 'admin']);
 
 /** What the listing of people can be asked for, on its page and in the API. */
 export const peopleFilters = z.strictObject({
-  q: searchText.optional().describe('A part of the name or the address, in capitals or not.'),
+  q: searchText
+    .optional()
+    .describe('Words of the name or the email address, in any order and whatever their case and accents; or the id.'),
   role: role.optional(),
   blocked: z.enum(['true', 'false']).optional(),
   sort: sortOf(['createdAt', 'lastSignedInAt', 'email'], '-createdAt').describe(
@@ -20,6 +22,8 @@ export const peopleFilters = z.strictObject({
 export type PeopleFilters = z.infer<typeof peopleFilters>;
 
 export const peopleQuery = peopleFilters.extend(pageFields);
+
+export const peopleFile = peopleFilters.extend(fileFields);
 
 export const person = z
   .object({
@@ -74,11 +78,12 @@ export const PEOPLE: Listing<ListedPerson, ListedPerson> = {
   toItem: (row) => row,
 };
 
-const SEARCHED = `lower((coalesce(u.name, '') || E'\\n' || coalesce(u.email, '')) COLLATE "default")`;
+/** Users by name and email address. */
+export const USER_SEARCHED = searchForm(`coalesce(u.name, '') || E'\\n' || coalesce(u.email, '')`);
 
 export function peopleConditions({ q, role, blocked }: Omit<PeopleFilters, 'sort'>): (Condition | undefined)[] {
   return [
-    contains(SEARCHED, q),
+    matches(USER_SEARCHED, q, ['u.id']),
     equals('u.role', role),
     blocked === undefined ? undefined : { sql: `u.blocked_at IS ${blocked === 'true' ? 'NOT NULL' : 'NULL'}` },
   ];

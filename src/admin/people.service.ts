@@ -7,7 +7,8 @@ import { UnlinkService } from '../auth/unlink.service.js';
 import { Announcer } from '../events/announcer.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
 import { Revocations } from '../oauth-accounts/revocations.js';
-import { SESSION_ENDED, type SessionEnded } from '../sessions/sessions.events.js';
+import { SESSION_ENDED } from '../sessions/sessions.events.js';
+import { endSessionsOf } from '../sessions/sessions.service.js';
 import { User } from '../users/user.entity.js';
 import { LastAdminError } from '../users/users.errors.js';
 import {
@@ -29,7 +30,6 @@ export interface PersonChange {
   readonly blockReason?: string;
 }
 
-const END_SESSIONS = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 const DROP_PENDING_LINKS = 'DELETE FROM pending_links WHERE user_id = $1 OR other_user_id = $1';
 /** Parameters: 1 actor, 2 action, 3 person, 4 data, 5 ip, 6 reference. */
 const AUDIT = insertEntries({
@@ -81,7 +81,7 @@ export class PeopleService {
   async endSessions(userId: string, actor: Actor): Promise<void> {
     const ended = await this.acts.carryOut(actor, userId, async (manager) => {
       const user = await userOf(manager, userId);
-      const sessions = await endSessions(manager, user.id);
+      const sessions = await endSessionsOf(manager, user.id);
       if (sessions.length > 0) await record(manager, actor, 'user.sessions-ended', user.id, { sessions: sessions.length }); // prettier-ignore
       return sessions;
     });
@@ -173,7 +173,7 @@ export class PeopleService {
     await voidLinks(manager, userId);
     await this.accounts.revokeAll(manager, userId, 'user_blocked');
     await manager.query(DROP_PENDING_LINKS, [userId]);
-    const sessions = await endSessions(manager, userId);
+    const sessions = await endSessionsOf(manager, userId);
     await record(manager, actor, 'user.blocked', userId, reason === undefined ? {} : { reason });
     const payload = { userId, actorId: actor.id } satisfies UserBlocked;
     return [
@@ -188,12 +188,6 @@ async function userOf(manager: EntityManager, id: string): Promise<User> {
   const user = await manager.findOneBy(User, { id });
   if (!user) throw new UnknownIdError();
   return user;
-}
-
-async function endSessions(manager: EntityManager, userId: string): Promise<SessionEnded[]> {
-  // TypeORM answers a DELETE with its rows and their number.
-  const [sessions] = await manager.query<[SessionEnded[], number]>(END_SESSIONS, [userId]);
-  return sessions;
 }
 
 async function record(

@@ -7,6 +7,7 @@ import { initials, moment, sentenceOf } from '../account/wording.js';
 import { AuditTrail, type PersonalEntry } from '../audit/audit-trail.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { inFull } from '../text/numbers.js';
 import { calledOf } from './people.columns.js';
 import { PeopleReader } from './people.reader.js';
 import { own } from '../text/own.js';
@@ -34,23 +35,8 @@ interface Attempt {
   readonly code: string | null;
 }
 
-/** By whom entries are, where it was somebody else. Parameters: 1 entries. */
-const ACTORS = `
-  SELECT e.id, e.data, e.actor_id AS "actorId", coalesce(u.name, u.email) AS name
-  FROM audit_entries e LEFT JOIN users u ON u.id = e.actor_id WHERE e.id = ANY ($1::uuid[])`;
-
-interface Acted {
-  readonly id: string;
-  readonly data: {
-    readonly from?: unknown;
-    readonly to?: unknown;
-    readonly by?: unknown;
-    readonly reason?: unknown;
-    readonly sessions?: unknown;
-  };
-  readonly actorId: string | null;
-  readonly name: string | null;
-}
+/** Parameter: 1 ids. */
+const NAMES = 'SELECT id, coalesce(name, email) AS name FROM users WHERE id = ANY ($1::uuid[])';
 
 /** What the page of one person shows, in the words it shows it in. */
 @Injectable()
@@ -66,11 +52,12 @@ export class PersonPage {
   /** @throws UnknownIdError */
   async read(userId: string, { user, session }: SignedIn) {
     const person = await this.people.read(userId, session.id);
-    const [attempts, entries] = await Promise.all([
+    const [attempts, about, by] = await Promise.all([
       this.dataSource.query<Attempt[]>(ATTEMPTS, [person.id]),
       this.trail.about(person.id, ENTRY_LIMIT),
+      this.trail.by(person.id, ENTRY_LIMIT),
     ]);
-    const acted = await this.dataSource.query<Acted[]>(ACTORS, [entries.map(({ id }) => id)]);
+    const names = await this.#names([...about, ...by].flatMap(({ actorId, userId }) => [actorId, userId]));
     const isSelf = person.id === user.id;
     return {
       person: { ...profile(person), isSelf },
@@ -81,18 +68,22 @@ export class PersonPage {
       accounts: person.accounts.map((account) => accountLine(account, this.providers.of(account.provider), WHY_BROKEN)),
       single: person.accounts.length === 1,
       sessions: person.sessions.map((listed) => sessionLine(listed, this.providers.ofSession(listed), listed.current)),
+      moreSessions: person.moreSessions > 0 ? inFull(person.moreSessions) : undefined,
       attempts: attempts.map((attempt) => this.#attempt(attempt)),
-      entries: entries.map((entry) =>
-        this.#entry(
-          entry,
-          acted.find(({ id }) => id === entry.id),
-          person.id,
-        ),
-      ),
-      lists: {
-        by: `/admin/audit?${new URLSearchParams({ actorId: person.id }).toString()}`,
-        about: `/admin/audit?${new URLSearchParams({ target: `user:${person.id}` }).toString()}`,
-      },
+      activity: [
+        {
+          id: 'about',
+          title: 'Activity about this user',
+          entries: about.map((entry) => this.#entry(entry, { by: entry.bySelf ? undefined : actorOf(entry, names) })),
+          all: `/admin/audit?${new URLSearchParams({ userId: person.id }).toString()}`,
+        },
+        {
+          id: 'by',
+          title: 'Activity by this user',
+          entries: by.map((entry) => this.#entry(entry, { of: otherOf(entry, person.id, names) })),
+          all: `/admin/audit?${new URLSearchParams({ actorId: person.id }).toString()}`,
+        },
+      ],
     };
   }
 
@@ -108,8 +99,13 @@ export class PersonPage {
     };
   }
 
-  #entry(entry: PersonalEntry, acted: Acted | undefined, userId: string) {
-    const { from, to, reason, sessions } = acted?.data ?? {};
+  async #names(ids: readonly (string | null)[]): Promise<Map<string, string | null>> {
+    const rows = await this.dataSource.query<{ id: string; name: string | null }[]>(NAMES, [[...new Set(ids)]]);
+    return new Map(rows.map(({ id, name }) => [id, name]));
+  }
+
+  #entry(entry: PersonalEntry, others: { readonly by?: NamedUser | undefined; readonly of?: NamedUser | undefined }) {
+    const { from, to, reason, sessions, device } = entry.data;
     const change = typeof from === 'string' && typeof to === 'string' ? `, from ${from} to ${to}` : '';
     const many = typeof sessions === 'number' ? ` (${sessions})` : '';
     const sentence =
@@ -118,11 +114,10 @@ export class PersonPage {
       at: moment(entry.at),
       sentence: `${sentence}${change}${many}`,
       reason: typeof reason === 'string' ? reason : undefined,
-      device: entry.data.device,
+      device,
       newDevice: entry.newDevice,
       ip: entry.ip,
-      by: acted && !entry.bySelf && actorOf(acted),
-      target: isToOthers(entry, userId) ? targetOf(entry.target) : undefined,
+      ...others,
     };
   }
 }
@@ -164,19 +159,28 @@ function profile(person: PersonInFull) {
   };
 }
 
-function actorOf({ actorId, name, data }: Acted) {
-  if (actorId === null) {
-    return { name: data.by === 'ADMIN_ACCOUNTS' ? 'the setting ADMIN_ACCOUNTS' : 'the command line', href: undefined };
-  }
-  return name === null ? { name: 'somebody who is gone', href: undefined } : { name, href: `/admin/users/${actorId}` };
+/** Someone who is part of an entry; without a link who is no user here. */
+interface NamedUser {
+  readonly name: string;
+  readonly href: string | undefined;
 }
 
-/** What they did to somebody else here. A merge has left nobody to lead to. */
-function isToOthers({ bySelf, action, target }: PersonalEntry, userId: string): boolean {
-  return bySelf && action !== 'user.merged' && target.startsWith('user:') && target !== `user:${userId}`;
+function actorOf({ actorId, data }: PersonalEntry, names: ReadonlyMap<string, string | null>): NamedUser {
+  if (actorId !== null) return named(actorId, names);
+  return { name: data.by === 'ADMIN_ACCOUNTS' ? 'the setting ADMIN_ACCOUNTS' : 'the command line', href: undefined };
 }
 
-function targetOf(target: string) {
-  const id = target.replace(/^user:/, '');
-  return { name: `${id.slice(0, 8)}…`, href: `/admin/users/${id}` };
+/** Whom it affects, where that is another user. */
+function otherOf(
+  { bySelf, userId, action }: PersonalEntry,
+  ownId: string,
+  names: ReadonlyMap<string, string | null>,
+): NamedUser | undefined {
+  const isOther = bySelf && userId !== null && userId !== ownId && action !== 'user.merged';
+  return isOther ? named(userId, names) : undefined;
+}
+
+function named(id: string, names: ReadonlyMap<string, string | null>): NamedUser {
+  if (!names.has(id)) return { name: 'a deleted user', href: undefined };
+  return { name: names.get(id) ?? 'a user without a name', href: `/admin/users/${id}` };
 }

@@ -1,61 +1,95 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { readable } from './audit-redaction.js';
+import { THEY } from './merged-users.js';
 
-/** What somebody did, or what was done to them, as they may read it. */
+/** An entry as one user reads it who is part of it. */
 export interface PersonalEntry {
   readonly id: string;
   readonly at: Date;
+  readonly actorId: string | null;
+  /** Whom it affects. */
+  readonly userId: string | null;
   readonly action: string;
   readonly target: string;
-  readonly data: { readonly provider?: string; readonly device?: string };
-  /** False: somebody who runs this place did it. From where is theirs, then. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** False: an administrator or the command line did it. The IP address is theirs then, and not shown. */
   readonly bySelf: boolean;
   readonly ip: string | null;
   readonly reference: string | null;
-  /** A sign-in from a kind of browser that had not signed in to this profile before. */
+  /** A sign-in from a kind of browser that had not signed in to this account before. */
   readonly newDevice: boolean;
 }
 
+/** Entries of one moment are in the order in which one follows from the other, the last one first. */
+export const NEWEST_FIRST = `
+  at DESC,
+  array_position(ARRAY['user.signed-in', 'account.linked', 'user.registered', 'invitation.used'], action) NULLS FIRST, id`;
+
 /**
- * Two walks along an index, by the person and about them: about are also the accounts and sessions they have now.
- * Of ones that are gone no row says any more whose they were, so what somebody else did to those is not found.
- * Entries of one moment stand in the order in which one follows from the other, the last one first.
+ * The newest entries by a user, or about them: a walk along the index of one side, whatever happened on the other.
  *
- * Parameters: 1 person, 2 how many; null: all.
+ * Parameters: 1 user, 2 how many.
  */
-const ABOUT = `
-  WITH found AS (
-    (SELECT * FROM audit_entries WHERE actor_id = $1::uuid ORDER BY at DESC LIMIT $2)
-    UNION
-    (SELECT * FROM audit_entries
-     WHERE target IN (
-       SELECT 'user:' || $1::uuid
-       UNION ALL SELECT 'account:' || id FROM oauth_accounts WHERE user_id = $1::uuid
-       UNION ALL SELECT 'session:' || id FROM sessions WHERE user_id = $1::uuid
-     )
-     ORDER BY at DESC LIMIT $2)
+const newestOf = (side: 'actor_id' | 'user_id') => `
+  WITH RECURSIVE ${THEY},
+  newest AS (
+    SELECT e.* FROM they CROSS JOIN LATERAL (
+      SELECT * FROM audit_entries WHERE ${side} = they.id ORDER BY at DESC, id DESC LIMIT $2
+    ) e
+    ORDER BY e.at DESC, e.id DESC LIMIT $2
   ),
-  newest AS (SELECT * FROM found ORDER BY at DESC LIMIT $2)
-  SELECT id, at, action, target, data, reference, COALESCE(actor_id = $1::uuid, false) AS "bySelf",
-         CASE WHEN actor_id = $1::uuid THEN host(ip) END AS ip,
+  sides AS (SELECT *, actor_id IS NOT NULL AND actor_id IN (SELECT id FROM they) AS by_self FROM newest)
+  SELECT id, at, actor_id AS "actorId", user_id AS "userId", action, target, ${readable('sides').data} AS data,
+         reference, by_self AS "bySelf", CASE WHEN by_self THEN host(ip) END AS ip,
          action = 'user.signed-in' AND data ? 'device'
            AND EXISTS (SELECT FROM audit_entries earlier
-                       WHERE earlier.actor_id = $1::uuid AND earlier.at < newest.at AND earlier.action = newest.action)
+                       WHERE earlier.user_id = sides.user_id AND earlier.at < sides.at
+                         AND earlier.action = 'user.signed-in')
            AND NOT EXISTS (SELECT FROM audit_entries earlier
-                           WHERE earlier.actor_id = $1::uuid AND earlier.at < newest.at
-                             AND earlier.action = newest.action
-                             AND earlier.data ->> 'device' = newest.data ->> 'device') AS "newDevice"
-  FROM newest
-  ORDER BY at DESC,
-           array_position(ARRAY['user.signed-in', 'account.linked', 'user.registered', 'invitation.used'], action) NULLS FIRST, id`;
+                           WHERE earlier.user_id = sides.user_id AND earlier.at < sides.at
+                             AND earlier.action = 'user.signed-in'
+                             AND earlier.data ->> 'device' = sides.data ->> 'device') AS "newDevice"
+  FROM sides
+  ORDER BY ${NEWEST_FIRST}`;
 
-/** Reading what was written down. Writing stands in the statement of each act. */
+const BY = newestOf('actor_id');
+const ABOUT = newestOf('user_id');
+
+/**
+ * All entries by or about a user, a batch at a time, the newest first, and on which sides the user is.
+ *
+ * Parameters: 1 user, 2 and 3 moment and id of the entry beside the batch, 4 how many.
+ */
+export const ENTRIES_BEYOND = `
+  WITH RECURSIVE ${THEY},
+  sides AS (
+    SELECT e.id, e.at FROM they CROSS JOIN LATERAL (
+      (SELECT id, at FROM audit_entries WHERE actor_id = they.id AND (at, id) < ($2::timestamptz, $3::uuid)
+       ORDER BY at DESC, id DESC LIMIT $4)
+      UNION ALL
+      (SELECT id, at FROM audit_entries WHERE user_id = they.id AND (at, id) < ($2::timestamptz, $3::uuid)
+       ORDER BY at DESC, id DESC LIMIT $4)
+    ) e
+  ),
+  newest AS (SELECT DISTINCT at, id FROM sides ORDER BY at DESC, id DESC LIMIT $4)
+  SELECT e.id, e.at, e.user_id, e.action, e.target, e.ip, e.reference, ${readable('e').data} AS data,
+         e.actor_id IS NOT NULL AND e.actor_id IN (SELECT id FROM they) AS by_self,
+         e.user_id IS NOT NULL AND e.user_id IN (SELECT id FROM they) AS about_self
+  FROM newest JOIN audit_entries e ON e.id = newest.id`;
+
+/** Reads entries of one user. They are written by the statement of each act. */
 @Injectable()
 export class AuditTrail {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** By or about a person, the newest first. @param limit how many; all unless stated */
-  async about(userId: string, limit?: number): Promise<PersonalEntry[]> {
-    return this.dataSource.query(ABOUT, [userId, limit ?? null]);
+  /** What the user did, to their own account and to others, the newest first. */
+  async by(userId: string, limit: number): Promise<PersonalEntry[]> {
+    return this.dataSource.query(BY, [userId, limit]);
+  }
+
+  /** What happened to the user's account, whoever did it, the newest first. */
+  async about(userId: string, limit: number): Promise<PersonalEntry[]> {
+    return this.dataSource.query(ABOUT, [userId, limit]);
   }
 }

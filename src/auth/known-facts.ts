@@ -46,6 +46,13 @@ export class KnownFacts {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
+  /** The user whose account it is, or whose verified email address, if there is one. */
+  async userOf({ provider, profile }: Authorization): Promise<string | undefined> {
+    const values = [provider, profile.subject, profile.emailVerified ? (profile.email ?? null) : null];
+    const [row] = await runPrepared<FactsRow>(this.dataSource, READ_FACTS, values);
+    return row?.user_id ?? row?.email_owner_id ?? undefined;
+  }
+
   /** @param linksFor the person who wants to link, when that is what is wanted */
   async read({ provider, profile }: Authorization, linksFor?: string): Promise<Known> {
     if (profile.formerSubjects) await this.#moveToSubject(provider, profile.subject, profile.formerSubjects);

@@ -5,11 +5,12 @@ import { insertEntries } from '../audit/audit-entries.js';
 import { randomToken, tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
+import { moveAttempts } from '../oauth/attempts.service.js';
 import { OAuthAccount } from '../oauth-accounts/oauth-account.entity.js';
 import { Revocations } from '../oauth-accounts/revocations.js';
 import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import { SESSION_ENDED } from '../sessions/sessions.events.js';
-import { SessionsService } from '../sessions/sessions.service.js';
+import { endSessionsOf, SessionsService } from '../sessions/sessions.service.js';
 import { User } from '../users/user.entity.js';
 import { USER_ROLE_CHANGED, type UserRoleChanged } from '../users/users.events.js';
 import { USER_MERGED, type UserMerged } from './auth.events.js';
@@ -40,7 +41,6 @@ const FIND = `
 /** Answered once: a second yes finds no row. */
 const ANSWER = `DELETE FROM pending_links p USING users person, users other WHERE ${STILL_PROVEN} RETURNING p.id`;
 
-const ENDED = 'DELETE FROM sessions WHERE user_id = $1 RETURNING id AS "sessionId", user_id AS "userId"';
 const MOVE_INVITATIONS = `
   UPDATE invitations
   SET invited_by = CASE invited_by WHEN $1::uuid THEN $2::uuid ELSE invited_by END,
@@ -122,9 +122,9 @@ export class MergeService {
         if (other.blockedAt) throw new SignInRefusedError('user_blocked', []);
 
         const accounts = await this.#moveAccounts(manager, otherUserId, userId);
-        // TypeORM answers a DELETE with its rows and their number.
-        const [ended] = await manager.query<[{ sessionId: string; userId: string }[], number]>(ENDED, [otherUserId]);
+        const ended = await endSessionsOf(manager, otherUserId);
         await this.pendingLinks.discard(manager, otherUserId, 'link_expired');
+        await moveAttempts(manager, otherUserId, userId);
         await manager.query(MOVE_INVITATIONS, [otherUserId, userId]);
         await manager.query(AUDIT, [userId, otherUserId, client.ip, client.reference]);
         // First the other goes: an address is verified for one person at a time.

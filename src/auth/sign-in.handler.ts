@@ -5,12 +5,14 @@ import { clientOf } from '../access/client.js';
 import type { SignedIn } from '../access/signed-in.js';
 import { tokenHash } from '../crypto/random-token.js';
 import { type Authorization, AuthorizationHandler } from '../oauth/authorization-handler.js';
+import { AttemptsService } from '../oauth/attempts.service.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
 import type { LinkingPerson, SignInAttempt } from '../oauth/sign-in-attempt.js';
 import { Revocations } from '../oauth-accounts/revocations.js';
 import { SessionCookie } from '../sessions/session-cookie.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { SignInRefusedError } from './auth.errors.js';
+import { KnownFacts } from './known-facts.js';
 import { LinkService } from './link.service.js';
 import { PendingLinkCookie } from './pending-link-cookie.js';
 import { SignInService } from './sign-in.service.js';
@@ -24,6 +26,8 @@ export class SignInHandler extends AuthorizationHandler {
     private readonly cookie: SessionCookie,
     private readonly pendingCookie: PendingLinkCookie,
     private readonly sessions: SessionsService,
+    private readonly facts: KnownFacts,
+    private readonly attempts: AttemptsService,
     private readonly registry: ProviderRegistry,
     private readonly revocations: Revocations,
   ) {
@@ -45,6 +49,7 @@ export class SignInHandler extends AuthorizationHandler {
       } else if (isRefusal(error)) {
         await this.revocations.requestRefused({ provider, subject: profile.subject }, tokens);
       }
+      if (isRefusal(error)) await this.#recordUser(authorization);
       throw error;
     }
   }
@@ -76,10 +81,22 @@ export class SignInHandler extends AuthorizationHandler {
     return current !== undefined;
   }
 
+  /** Of a failed sign-in that has verified an identity. A failed link has had its user since it was begun. */
+  async #recordUser(authorization: Authorization): Promise<void> {
+    if (authorization.attempt.linksFor) return;
+    const userId = await this.facts.userOf(authorization).catch(() => undefined);
+    if (userId !== undefined) await this.attempts.recordUser(authorization.attempt, userId);
+  }
+
+  override async signedInUserId(request: Request): Promise<string | undefined> {
+    return (await this.#current(request))?.user.id;
+  }
+
   async #signIn(authorization: Authorization, request: Request, response: Response): Promise<string> {
     const replaced = this.sessionToReplace(request) ?? authorization.attempt.replacesSession;
     const { path, sessionToken } = await this.signIn.complete(authorization, clientOf(request), replaced);
-    if (sessionToken !== undefined) this.cookie.write(response, sessionToken);
+    if (sessionToken === undefined) await this.#recordUser(authorization);
+    else this.cookie.write(response, sessionToken);
     return path;
   }
 

@@ -34,15 +34,15 @@ export interface SignInResult {
 
 interface Written extends UserSignedIn {
   readonly registered: boolean;
-  readonly replaced: SessionEnded | undefined;
+  /** The one this browser had, and the oldest where the user had too many. */
+  readonly ended: readonly SessionEnded[];
   /** The role before `ADMIN_ACCOUNTS` made the user an administrator, where it did so now. */
   readonly formerRole: Role | undefined;
 }
 
 /** What the writing statements return. */
 interface StoredRow {
-  readonly replaced_id: string | null;
-  readonly replaced_user_id: string | null;
+  readonly ended: SessionEnded[] | null;
   readonly former_role: Role | null;
 }
 
@@ -128,16 +128,13 @@ export class SignInService {
           decision.kind === 'register' ? this.config.signUp === 'invited' : keptVersion,
           authorization.authenticatedAt ?? null,
           canonicalEmail(profile.email) ?? null,
+          ...(decision.kind === 'register' ? [] : [this.config.sessionsPerUser]),
         ]);
         if (!row) return undefined;
-        const { replaced_id, replaced_user_id, former_role } = row;
         return {
           registered: decision.kind === 'register',
-          replaced:
-            replaced_id !== null && replaced_user_id !== null
-              ? { sessionId: replaced_id, userId: replaced_user_id }
-              : undefined,
-          formerRole: former_role ?? undefined,
+          ended: row.ended ?? [],
+          formerRole: row.former_role ?? undefined,
           userId: account.userId,
           accountId: account.id,
           sessionId,
@@ -149,10 +146,10 @@ export class SignInService {
     );
   }
 
-  #announce({ registered, replaced, formerRole, ...signedIn }: Written): void {
+  #announce({ registered, ended, formerRole, ...signedIn }: Written): void {
     const { userId, accountId, provider } = signedIn;
     this.#logger.log({ event: 'signed in', registered, ...signedIn });
-    if (replaced) this.announcer.announce(SESSION_ENDED, replaced);
+    for (const session of ended) this.announcer.announce(SESSION_ENDED, session);
     if (registered) {
       this.announcer.announce(USER_REGISTERED, signedIn);
       this.announcer.announce(ACCOUNT_LINKED, { userId, accountId, provider } satisfies AccountEvent);

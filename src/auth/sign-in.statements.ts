@@ -9,7 +9,7 @@ import type { PreparedStatement } from '../database/prepared.js';
  * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 session id, 13 ip, 14 state hash, 15 reference,
  * 16 decision, 17 its reasons. Of a sign-in: 18 role admin, 19 session token hash, 20 user agent, 21 session seconds,
  * 22 token hash of the session replaced, 23 device, 24 version of the refresh token kept, 25 authenticated at, 26
- * canonical email. Of a registration: 24 only with an invitation. Of a link: 18 links version, 19 canonical email, 20 next
+ * canonical email, 27 sessions a user can have. Of a registration: 24 only with an invitation. Of a link: 18 links version, 19 canonical email, 20 next
  * session token hash, 21 version of the refresh token kept.
  */
 export const READ_FACTS: PreparedStatement = {
@@ -139,14 +139,50 @@ const BEGIN_SESSION = `
     FROM account
   )`;
 
+/** What one sign-in deletes at most, where a user has far more sessions than they can have. */
+const SURPLUS_LIMIT = 100;
+
+/**
+ * The user's oldest sessions, so that there is room for the new one. A sign-in costs the same however many there are: rows
+ * are counted no further than it can matter. Of two sign-ins at once neither sees the other's session; the next one ends it.
+ */
+const END_SURPLUS = `
+  surplus AS (
+    DELETE FROM sessions WHERE id IN (
+      SELECT s.id FROM sessions s JOIN account ON account.user_id = s.user_id
+      WHERE s.token_hash IS DISTINCT FROM $22
+      ORDER BY s.signed_in_at, s.id
+      LIMIT GREATEST(0, 1 - $27::int + (
+        SELECT count(*) FROM (
+          SELECT FROM sessions s JOIN account ON account.user_id = s.user_id
+          WHERE s.token_hash IS DISTINCT FROM $22 LIMIT $27::int - 1 + ${SURPLUS_LIMIT}
+        ) AS counted
+      ))
+    )
+    RETURNING id, user_id
+  ),
+  surplus_audit AS (${insertEntries({
+    actor: 'user_id',
+    user: 'user_id',
+    action: `'session.ended'`,
+    target: `'session:' || id`,
+    data: `'{"cause": "session limit"}'`,
+    ip: '$13',
+    reference: '$15',
+    from: 'surplus',
+  })}
+  )`;
+
 /** The kind of browser stays when its session has ended: only so can a later sign-in be told to be from a new one. */
 const WITH_DEVICE = `
            || CASE action WHEN 'user.signed-in' THEN jsonb_strip_nulls(jsonb_build_object('device', $23::text))
               ELSE '{}' END`;
 
-const SIGNED_IN = (formerRole: string) => `
-  SELECT account.user_id, replaced.id AS replaced_id, replaced.user_id AS replaced_user_id, ${formerRole} AS former_role
-  FROM account LEFT JOIN replaced ON true`;
+/** The sessions that ended with it, and the role that the user had before. */
+const SIGNED_IN = (ended: string, formerRole: string) => `
+  SELECT (SELECT json_agg(json_build_object('sessionId', id, 'userId', user_id)) FROM (${ended}) AS ended) AS ended,
+         ${formerRole} AS former_role
+  FROM account`;
 
 /** A known user whom `ADMIN_ACCOUNTS` gives another role than they have, so that a demotion is not undone unseen. */
 const ROLE_CHANGED = `
@@ -187,7 +223,10 @@ ${followEmail('$26')},
         email_canonical = COALESCE(followed.email_canonical, users.email_canonical),
         email_verified = COALESCE(followed.email_verified, users.email_verified)
     FROM account LEFT JOIN followed ON true WHERE users.id = account.user_id
-  ),${ROLE_CHANGED},${BEGIN_SESSION},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN('(SELECT role FROM promoted)')}`,
+  ),${ROLE_CHANGED},${BEGIN_SESSION},${END_SURPLUS},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN(
+    'SELECT * FROM replaced UNION ALL SELECT * FROM surplus',
+    '(SELECT role FROM promoted)',
+  )}`,
 };
 
 /**
@@ -233,7 +272,7 @@ export const REGISTER: PreparedStatement = {
   person AS (
     INSERT INTO users (id, name, email, email_canonical, email_verified, picture_url, role, last_signed_in_at)
     SELECT user_id, $5, $3, $26, $4, $6, CASE WHEN $18 THEN 'admin' ELSE 'user' END, now() FROM account
-  ),${BEGIN_SESSION},${RECORD(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN('NULL::text')}`,
+  ),${BEGIN_SESSION},${RECORD(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN('SELECT * FROM replaced', 'NULL::text')}`,
 };
 
 /**

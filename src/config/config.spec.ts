@@ -42,6 +42,7 @@ describe('loadConfig', () => {
       databasePoolSize: 10,
       sessionIdleDays: 14,
       sessionAbsoluteDays: 90,
+      sessionsPerUser: 100,
       signUp: 'open',
       logFormat: 'pretty',
     });
@@ -78,6 +79,9 @@ describe('loadConfig', () => {
     ['SESSION_IDLE_DAYS', '-1'],
     ['ATTEMPT_RETENTION_DAYS', '0.5'],
     ['SESSION_ABSOLUTE_DAYS', 'x'],
+    ['SESSIONS_PER_USER', '0'],
+    ['SESSIONS_PER_USER', '1.5'],
+    ['SESSIONS_PER_USER', 'all'],
     ['TRUST_PROXY', 'true'],
     ['TRUST_PROXY', '10.0.0.0/99'],
     ['TRUST_PROXY', '10.0.0.0/0'],

@@ -35,6 +35,7 @@ export interface Config {
   readonly secretKeys: readonly SecretKey[];
   readonly sessionIdleDays: number;
   readonly sessionAbsoluteDays: number;
+  readonly sessionsPerUser: number;
   readonly attemptRetentionDays: number;
   readonly signUp: 'open' | 'closed' | 'invited';
   readonly allowedEmailDomains: readonly string[];
@@ -132,6 +133,7 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
     databasePoolSize: read('DATABASE_POOL_SIZE') ?? 10,
     sessionIdleDays: read('SESSION_IDLE_DAYS') ?? 14,
     sessionAbsoluteDays: read('SESSION_ABSOLUTE_DAYS') ?? 90,
+    sessionsPerUser: read('SESSIONS_PER_USER') ?? 100,
     attemptRetentionDays: read('ATTEMPT_RETENTION_DAYS') ?? 30,
     signUp: read('SIGN_UP') ?? 'open',
     allowedEmailDomains,

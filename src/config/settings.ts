@@ -96,6 +96,15 @@ export const SETTINGS = {
   },
   SESSION_IDLE_DAYS: { read: days, otherwise: '14', meaning: 'days without a visit after which a session ends' },
   SESSION_ABSOLUTE_DAYS: { read: days, otherwise: '90', meaning: 'days after which a session ends in any case' },
+  SESSIONS_PER_USER: {
+    read: z.coerce
+      .number({ error: 'must be a number' })
+      .int('must be a whole number')
+      .min(1, 'must be at least 1')
+      .max(10_000, 'must be at most 10,000'),
+    otherwise: '100',
+    meaning: 'sessions of one user; a sign-in beyond it ends the oldest one',
+  },
   ATTEMPT_RETENTION_DAYS: {
     read: days.min(1, 'must be at least 1'),
     otherwise: '30',

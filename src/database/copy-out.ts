@@ -19,8 +19,9 @@ const END_WITH_READER = `
   SELECT set_config(name, '2s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'`;
 
 /**
- * Whole queries as CSV files (RFC 4180), written by Postgres itself and passed on as bytes: a file of any size takes the
- * memory of a few of its pieces. On connections of its own, so that nobody who waits for a page goes without one.
+ * Whole queries as CSV files (RFC 4180), written by Postgres itself and passed on as bytes: every field is quoted, and
+ * there is no heading. A file of any size takes the memory of a few of its pieces. On connections of its own, so that
+ * nobody who waits for a page goes without one.
  */
 @Injectable()
 export class CopyOut implements OnModuleDestroy {
@@ -38,8 +39,7 @@ export class CopyOut implements OnModuleDestroy {
   }
 
   /**
-   * @param query a SELECT whose names are the heading of the file; it takes no parameters, so its values are written with
-   * `literal`
+   * @param query a SELECT; it takes no parameters, so its values are written with `literal`
    * @returns the file, which fails with what the database says; destroying it gives the connection back
    */
   csv(query: string): Readable {
@@ -49,7 +49,7 @@ export class CopyOut implements OnModuleDestroy {
     this.#pool
       .withClient(async (client) => {
         await client.query(END_WITH_READER).catch(() => undefined);
-        await pipeline(client.query(copy.to(`COPY (${query}) TO STDOUT WITH (FORMAT csv, HEADER true)`)), file);
+        await pipeline(client.query(copy.to(`COPY (${query}) TO STDOUT WITH (FORMAT csv, FORCE_QUOTE *)`)), file);
       })
       .catch((error: unknown) => file.destroy(error as Error));
     return file;

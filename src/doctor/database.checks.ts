@@ -39,6 +39,7 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   invitations: EVERYTHING,
   [AUDIT_TABLE]: ['SELECT', 'INSERT', 'UPDATE'],
   audit_chain: ['SELECT', 'INSERT', 'UPDATE'],
+  audit_redactions: EVERYTHING,
   audit_unchained: ['SELECT', 'INSERT', 'DELETE'],
 };
 

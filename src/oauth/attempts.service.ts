@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, type Repository } from 'typeorm';
+import { DataSource, type EntityManager, IsNull, type Repository } from 'typeorm';
 import type { Client } from '../access/client.js';
 import { deviceOf } from '../access/device.js';
 import { tokenHash } from '../crypto/random-token.js';
@@ -15,8 +15,9 @@ import { SignInAttemptRecord } from './sign-in-attempt.entity.js';
 const USE_ATTEMPT: PreparedStatement = {
   name: 'use-attempt',
   text: `
-    INSERT INTO sign_in_attempts (state_hash, provider, intent, started_at, reference, device)
-    VALUES ($1, $2, $3, $4, $5, $6)
+    WITH person AS (SELECT id FROM users WHERE id = $7 FOR KEY SHARE)
+    INSERT INTO sign_in_attempts (state_hash, provider, intent, started_at, reference, device, user_id)
+    SELECT $1::bytea, $2, $3, $4::timestamptz, $5, $6, (SELECT id FROM person)
     ON CONFLICT (state_hash) DO NOTHING
     RETURNING true AS used`,
 };
@@ -25,6 +26,29 @@ const OUTCOME_OF_USED: PreparedStatement = {
   name: 'outcome-of-used-attempt',
   text: 'SELECT outcome FROM sign_in_attempts WHERE state_hash = $1 AND provider = $2',
 };
+
+/** A statement of some tens of milliseconds. */
+const BATCH = 1000;
+
+/** Parameters: 1 user, 2 another one or none. */
+const MOVE_ATTEMPTS = `
+  WITH moved AS (
+    UPDATE sign_in_attempts SET user_id = $2::uuid
+    WHERE state_hash IN (SELECT state_hash FROM sign_in_attempts WHERE user_id = $1 LIMIT ${BATCH} FOR UPDATE)
+    RETURNING 1
+  )
+  SELECT count(*)::int AS moved FROM moved`;
+
+/**
+ * Gives the attempts of a user who goes to the one they are merged into, or to none, before their row is deleted: in
+ * batches, so that no statement runs into its time limit.
+ */
+export async function moveAttempts(manager: EntityManager, userId: string, toUserId: string | null): Promise<void> {
+  for (;;) {
+    const [row] = await manager.query<{ moved: number }[]>(MOVE_ATTEMPTS, [userId, toUserId]);
+    if ((row?.moved ?? 0) < BATCH) return;
+  }
+}
 
 /** Why an attempt failed; `because` are the reasons of the policy, where it was the policy. */
 type AttemptFailure = Pick<OAuthFailed, 'code' | 'step'> & { readonly because?: readonly string[] };
@@ -49,6 +73,7 @@ export class AttemptsService {
       new Date(attempt.startedAtMs),
       reference,
       deviceOf(userAgent),
+      attempt.linksFor?.userId ?? attempt.startedBy ?? null,
     ];
     const rows = await retryConflicts(() => runPrepared(this.dataSource, USE_ATTEMPT, values));
     return rows.length === 1;
@@ -78,6 +103,16 @@ export class AttemptsService {
     } catch (error) {
       // The person is told why the sign-in failed; that it could not be written down is for the log.
       this.#logger.warn(`The failure ${code} was not recorded: ${(error as Error).name}`);
+    }
+  }
+
+  /** Writes down whom a failed attempt is known to be of. */
+  async recordUser(attempt: SignInAttempt, userId: string): Promise<void> {
+    try {
+      await this.records.update({ stateHash: tokenHash(attempt.state), userId: IsNull() }, { userId });
+    } catch (error) {
+      // The user is gone by now, or the database is: the attempt has failed in any case.
+      this.#logger.warn(`The user of a failed attempt was not recorded: ${(error as Error).name}`);
     }
   }
 

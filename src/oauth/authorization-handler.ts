@@ -34,4 +34,7 @@ export abstract class AuthorizationHandler {
    * @param attempt undefined when the first response has cleared its cookie
    */
   abstract staysSignedIn(attempt: SignInAttempt | undefined, request: Request, response: Response): Promise<boolean>;
+
+  /** The user of this browser's live session, if it has one. */
+  abstract signedInUserId(request: Request): Promise<string | undefined>;
 }

@@ -129,6 +129,7 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
       const responseMode = provider.provider.quirks?.responseMode;
       const sessionId = sent.consent === undefined ? undefined : await this.handler.sessionOf(request);
       const { ask, needed } = this.consentLinks.open(provider.id, sessionId, sent.consent);
+      const reauthenticates = !linksFor && sent[REAUTHENTICATE] === '1';
       const draft = draftAttempt({
         provider: provider.id,
         intent: linksFor ? 'link' : 'sign_in',
@@ -139,7 +140,8 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
           this.registry.baseUrl,
           this.registry.signInRoutes,
         ),
-        reauthenticates: !linksFor && sent[REAUTHENTICATE] === '1',
+        reauthenticates,
+        startedBy: reauthenticates ? await this.handler.signedInUserId(request) : undefined,
         askedScopes: [...ask],
         neededScopes: [...needed],
       });

@@ -56,6 +56,8 @@ const sealedAttempt = z.object({
   startedAtMs: z.number(),
   /** Begun because an action needs a recent authentication. */
   reauthenticates: z.boolean().default(false),
+  /** Who was signed in then. For the record of the attempt; it decides nothing. */
+  startedBy: z.string().optional(),
   /** Scopes that are asked for beside the provider's usual ones. */
   askedScopes: z.array(z.string()).default([]),
   /** Those of them that must come of this attempt. */
@@ -77,6 +79,7 @@ export function draftAttempt(
     | 'replacesSession'
     | 'returnTo'
     | 'reauthenticates'
+    | 'startedBy'
     | 'askedScopes'
     | 'neededScopes'
   >,

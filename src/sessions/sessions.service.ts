@@ -45,19 +45,28 @@ const TOUCH_SESSION: PreparedStatement = {
   text: 'UPDATE sessions SET last_seen_at = now() WHERE id = $1',
 };
 
-/** A person's living sessions, the one seen last first. */
+/** At most so many are listed: more than a user looks through. */
+const LISTED_SESSIONS = 200;
+
+/** A statement of some tens of milliseconds. */
+const BATCH = 1000;
+
+/** A user's living sessions, the one seen last first, and how many there are. */
 const LIST_SESSIONS = `
-  SELECT s.id, a.provider, host(s.ip) AS ip, s.user_agent AS "userAgent", s.signed_in_at AS "signedInAt",
+  SELECT count(*) OVER ()::int AS total, s.id, a.provider, host(s.ip) AS ip, s.user_agent AS "userAgent", s.signed_in_at AS "signedInAt",
          s.last_seen_at AS "lastSeenAt", s.expires_at AS "expiresAt"
   FROM sessions s LEFT JOIN oauth_accounts a ON a.id = s.account_id
   WHERE s.user_id = $1 AND s.expires_at > now()
     AND s.signed_in_at > now() - make_interval(secs => $2)
     AND s.last_seen_at > now() - make_interval(secs => $3)
-  ORDER BY s.last_seen_at DESC, s.id`;
+  ORDER BY s.last_seen_at DESC, s.id LIMIT ${LISTED_SESSIONS}`;
 
-/** Ends one of a person's sessions, or all but one. Parameters: 1 person, 2 the one, 3 ip, 4 reference. */
+/** Ends one of a user's sessions, or a batch of all but one. Parameters: 1 user, 2 the one, 3 ip, 4 reference. */
 const endSessions = (which: string) => `
-  WITH ended AS (DELETE FROM sessions WHERE user_id = $1 AND ${which} RETURNING id, user_id),
+  WITH ended AS (
+    DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 AND ${which} LIMIT ${BATCH} FOR UPDATE)
+    RETURNING id, user_id
+  ),
   audit AS (${insertEntries({
     actor: 'user_id',
     user: 'user_id',
@@ -109,6 +118,35 @@ const END_SESSION: PreparedStatement = {
     )
     SELECT id, user_id FROM ended`,
 };
+
+/** Parameter: 1 user. */
+const END_BATCH = `
+  DELETE FROM sessions
+  WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 ORDER BY signed_in_at, id LIMIT ${BATCH} FOR UPDATE)
+  RETURNING id AS "sessionId"`;
+
+/**
+ * Ends all sessions of a user within the transaction of an act, which is audited instead of each of them. In batches, so
+ * that no statement runs into its time limit.
+ *
+ * @returns them, to be published after the commit
+ */
+export async function endSessionsOf(manager: EntityManager, userId: string): Promise<SessionEnded[]> {
+  const ended: SessionEnded[] = [];
+  for (;;) {
+    // TypeORM returns the rows of a DELETE and their number.
+    const [batch] = await manager.query<[{ sessionId: string }[], number]>(END_BATCH, [userId]);
+    ended.push(...batch.map(({ sessionId }) => ({ sessionId, userId })));
+    if (batch.length < BATCH) return ended;
+  }
+}
+
+/** Sessions as a page lists them. */
+export interface SessionList {
+  readonly sessions: readonly ListedSession[];
+  /** How many there are that are not listed. */
+  readonly more: number;
+}
 
 /** A session as its person sees it. */
 export interface ListedSession {
@@ -173,9 +211,14 @@ export class SessionsService {
     return row && { sessionId: row.id, userId: row.user_id };
   }
 
-  /** A person's living sessions, the one seen last first. */
-  async listOfUser(userId: string): Promise<ListedSession[]> {
-    return this.dataSource.query(LIST_SESSIONS, [userId, this.#absoluteSeconds, this.#idleSeconds]);
+  /** A user's living sessions, the one seen last first; of very many the beginning. */
+  async listOfUser(userId: string): Promise<SessionList> {
+    const values = [userId, this.#absoluteSeconds, this.#idleSeconds];
+    const rows = await this.dataSource.query<(ListedSession & { total: number })[]>(LIST_SESSIONS, values);
+    return {
+      sessions: rows.map(({ total: _, ...session }) => session),
+      more: (rows[0]?.total ?? 0) - rows.length,
+    };
   }
 
   /** Ends one of a person's sessions. @throws UnknownIdError also for a session of somebody else */
@@ -186,7 +229,12 @@ export class SessionsService {
 
   /** Ends all of a person's sessions but this one. @returns how many */
   async endOthersOfUser(userId: string, sessionId: string, { ip, reference }: Client): Promise<number> {
-    return this.#endSessions('id <> $2', [userId, sessionId, ip, reference]);
+    let all = 0;
+    for (;;) {
+      const ended = await this.#endSessions('id <> $2', [userId, sessionId, ip, reference]);
+      all += ended;
+      if (ended < BATCH) return all;
+    }
   }
 
   /**

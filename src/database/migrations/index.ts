@@ -8,6 +8,8 @@ import { PeopleListing1764330000000 } from './1764330000000-people-listing.js';
 import { Dashboard1764340000000 } from './1764340000000-dashboard.js';
 import { UnverifiedAttempts1764430000000 } from './1764430000000-unverified-attempts.js';
 import { AuditUser1764450000000 } from './1764450000000-audit-user.js';
+import { LargeUsers1764450100000 } from './1764450100000-large-users.js';
+import { Search1764450200000 } from './1764450200000-search.js';
 import { AuthenticatedAt1764460000000 } from './1764460000000-authenticated-at.js';
 import { LinksVersion1764461000000 } from './1764461000000-links-version.js';
 import { CanonicalEmail1764470001000 } from './1764470001000-canonical-email.js';
@@ -26,6 +28,8 @@ export const MIGRATIONS = [
   Dashboard1764340000000,
   UnverifiedAttempts1764430000000,
   AuditUser1764450000000,
+  LargeUsers1764450100000,
+  Search1764450200000,
   AuthenticatedAt1764460000000,
   LinksVersion1764461000000,
   CanonicalEmail1764470001000,
