@@ -20,6 +20,7 @@ import { isDatabaseUnavailable } from '../database/database.errors.js';
 import { ReconnectRequiredError } from '../oauth-accounts/reconnect-required.error.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { ProviderRegistry } from '../oauth/provider.registry.js';
+import { returnToPath } from '../oauth/return-to.js';
 import { REAUTHENTICATE } from '../oauth/reauthentication.js';
 import { counted } from '../text/numbers.js';
 import {
@@ -74,7 +75,7 @@ export class ErrorFilter implements ExceptionFilter {
       return;
     }
     if (problem.code === 'not_signed_in' && wantsPage(request)) {
-      response.redirect(303, `/login?${new URLSearchParams({ returnTo: pageOf(request) }).toString()}`);
+      response.redirect(303, `/login?${new URLSearchParams({ returnTo: this.#returnTo(request) }).toString()}`);
       return;
     }
     if (problem.code === 'recent_sign_in_required' && wantsPage(request)) {
@@ -83,7 +84,7 @@ export class ErrorFilter implements ExceptionFilter {
     }
     const reconnect = error instanceof ReconnectRequiredError ? error : undefined;
     if (reconnect?.reason === 'scope_missing' && wantsPage(request)) {
-      response.redirect(303, reconnect.reconnectPath(pageOf(request)));
+      response.redirect(303, reconnect.reconnectPath(this.#returnTo(request)));
       return;
     }
     response.status(problem.status);
@@ -92,16 +93,21 @@ export class ErrorFilter implements ExceptionFilter {
     if (problem.status === 503) response.set('Retry-After', RETRY_AFTER_SECONDS);
     if (error instanceof RateLimitedError) response.set('Retry-After', String(error.retryAfterSeconds));
     if (error instanceof MethodNotAllowedError) response.set('Allow', error.allow);
-    const reconnectPath = reconnect?.reconnectPath(pageOf(request));
+    const reconnectPath = reconnect?.reconnectPath(this.#returnTo(request));
     if (!wantsPage(request)) this.#json(response, { ...problem, reconnectPath }, reference);
     else if (error instanceof SignInRefusedError && error.code === 'email_in_use') {
       this.#collision(response, reference, error.pendingToken !== undefined);
     } else this.#page(response, problem, reference, waysOn(error, request, reconnectPath));
   }
 
+  /** The page they come back to; one whose address is too long for a redirect is given up for the home page. */
+  #returnTo(request: Request): string {
+    return returnToPath(pageOf(request), this.registry.baseUrl, this.registry.signInRoutes);
+  }
+
   /** The way they came in by leads to the same person again; where it is gone, they choose another. */
   #signInAgain(request: Request): string {
-    const returnTo = pageOf(request);
+    const returnTo = this.#returnTo(request);
     const id = request.signedIn?.session.provider ?? '';
     if (!this.registry.has(id)) return `/login?${new URLSearchParams({ returnTo }).toString()}`;
     const { reauthentication } = this.registry.get(id).provider;
