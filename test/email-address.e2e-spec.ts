@@ -241,6 +241,28 @@ describe('an administrator who releases an address', () => {
     expect(await house.count(`audit_entries WHERE action = 'user.email-released' AND user_id = $1`, [old.id])).toBe(1);
   });
 
+  it('finds a user and a linked account by the address in any spelling', async () => {
+    const old = await house.come(house.somebodyAt('google', { email: unique('INFO@bücher.example') }));
+    const [email] = (await emailOf(old)) as [string];
+    await asAdmin(async ({ browser }) => {
+      for (const q of [
+        email,
+        email.toLowerCase(),
+        email.replace('bücher', 'BÜCHER'),
+        email.replace('bücher', 'xn--bcher-kva'),
+      ]) {
+        for (const [list, of] of [
+          ['users', (item: Record<string, unknown>) => item.id],
+          ['accounts', (item: Record<string, unknown>) => (item.user as { id: string }).id],
+        ] as const) {
+          const response = await browser.get(`/api/admin/${list}?q=${encodeURIComponent(q)}`);
+          const { items } = (await response.json()) as { items: Record<string, unknown>[] };
+          expect([q, list, items.map(of)]).toEqual([q, list, [old.id]]);
+        }
+      }
+    });
+  });
+
   it('gives it back to a user whose account still vouches for it and signs in first', async () => {
     const old = await house.come(house.somebodyAt('google'));
     const stored = await emailOf(old);

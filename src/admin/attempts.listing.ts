@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { id, time } from '../api/schemas.js';
 import { before, type Condition, equals, type Listing, matches, since } from './listing.js';
 import { instant, fileFields, pageFields, pageOf, providerId, searchText } from './listing.schemas.js';
-import { USER_SEARCHED } from './people.listing.js';
+import { USER_EMAIL, USER_SEARCHED } from './people.listing.js';
 
 /** As users read it out: in any case, with spaces or dashes anywhere or nowhere. It is stored in groups of four. */
 const reference = z
@@ -90,7 +90,7 @@ export const ATTEMPTS: Listing<ShownAttempt, ShownAttempt> = {
 
 /** Attempts of the users whom a search finds. */
 function ofUser(text: string | undefined): Condition | undefined {
-  const search = matches(USER_SEARCHED, text, ['u.id']);
+  const search = matches(USER_SEARCHED, text, { ids: ['u.id'], email: USER_EMAIL });
   return search && { ...search, sql: `s.user_id IN (SELECT u.id FROM users u WHERE ${search.sql})` };
 }
 

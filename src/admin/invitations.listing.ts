@@ -61,5 +61,6 @@ const STATES = {
 } as const;
 
 export function invitationConditions({ q, state }: Pick<InvitationsQuery, 'q' | 'state'>): (Condition | undefined)[] {
-  return [matches(searchForm('i.email'), q, ['i.id', 'i.used_by', 'i.invited_by']), state && { sql: STATES[state] }];
+  const columns = { ids: ['i.id', 'i.used_by', 'i.invited_by'], email: 'i.email_canonical' };
+  return [matches(searchForm('i.email'), q, columns), state && { sql: STATES[state] }];
 }

@@ -77,6 +77,9 @@ interface Row extends Omit<ListedAccount, 'user'> {
   readonly userBlockedAt: Date | null;
 }
 
+/** The canonical form. Those without an address come after those with one. */
+const EMAIL = `coalesce(a.email_canonical, U&'\\007F')`;
+
 /** Each order has its index, alone and within a provider: migration linked-accounts-listing. */
 export const LINKED_ACCOUNTS: Listing<Row, ListedAccount> = {
   table: 'oauth_accounts',
@@ -85,8 +88,7 @@ export const LINKED_ACCOUNTS: Listing<Row, ListedAccount> = {
   sorts: {
     linkedAt: { sql: 'a.linked_at', type: 'timestamptz' },
     lastUsedAt: { sql: 'a.last_used_at', type: 'timestamptz' },
-    // Those without an address come after those with one.
-    email: { sql: `coalesce(a.email_canonical, U&'\\007F')`, type: 'text' },
+    email: { sql: EMAIL, type: 'text' },
   },
   select: `
     a.id, a.provider, a.subject, a.email, a.email_verified AS "emailVerified", a.name, a.health, a.scopes,
@@ -103,7 +105,7 @@ const SEARCHED = searchForm(`coalesce(a.name, '') || E'\\n' || coalesce(a.email,
 
 export function linkedAccountConditions(filters: LinkedAccountFilters): (Condition | undefined)[] {
   return [
-    matches(SEARCHED, filters.q, ['a.id', 'a.user_id']),
+    matches(SEARCHED, filters.q, { ids: ['a.id', 'a.user_id'], email: EMAIL }),
     equals('a.provider', filters.provider),
     equals('a.health', filters.health),
     since('a.linked_at', filters.linkedAfter),

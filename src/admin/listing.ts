@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { canonicalEmail } from '../config/email-address.js';
 import { ValidationFailedError } from '../api/validation-failed.error.js';
 import { literal } from '../database/copy-out.js';
 import { type Cursor, readCursor, writeCursor } from './cursor.js';
@@ -279,21 +280,34 @@ const ID = /^(?:[a-z]+:)?([\da-f]{8})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{4})-
 export const searchForm = (sql: string) => `search_text((${sql}) COLLATE "default")`;
 
 /**
- * Rows that have every word of a text, in whatever order, case, accents and Unicode form; or an id.
+ * Rows that have every word of a text, in whatever order, case, accents and Unicode form; or an id, or an email address in
+ * whatever spelling.
  *
  * @param sql the expression of a trigram index (`searchForm`)
  * @param ids columns in which an id is looked for
+ * @param email the expression of an index of canonical email addresses
  */
-export function matches(sql: string, text: string | undefined, ids: readonly string[]): Condition | undefined {
+export function matches(
+  sql: string,
+  text: string | undefined,
+  { ids, email }: { readonly ids: readonly string[]; readonly email: string },
+): Condition | undefined {
   if (text === undefined || text === '') return undefined;
   // Compatibility forms of a wildcard are wildcards only after this.
   const words = text.normalize('NFKC').split(/\s+/).filter((word) => word !== '').slice(0, WORDS); // prettier-ignore
   const patterns = words.map((word) => `%${word.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`);
   const search = patterns.map(() => `${sql} LIKE search_text(?)`).join(' AND ');
   const id = ID.exec(text)?.slice(1).join('-').toLowerCase();
-  if (id === undefined) return { sql: search === '' ? 'true' : `(${search})`, values: patterns, isSearch: true };
-  const isId = ids.map((column) => `${column} = ?`).join(' OR ');
-  return { sql: `(${isId} OR (${search}))`, values: [...ids.map(() => id), ...patterns], isSearch: true };
+  const canonical = canonicalEmail(text.trim());
+  const exact = [
+    ...(id === undefined ? [] : ids.map((column) => ({ column, value: id }))),
+    ...(canonical === undefined ? [] : [{ column: email, value: canonical }]),
+  ];
+  return {
+    sql: `(${[...exact.map(({ column }) => `${column} = ?`), search === '' ? 'true' : `(${search})`].join(' OR ')})`,
+    values: [...exact.map(({ value }) => value), ...patterns],
+    isSearch: true,
+  };
 }
 
 export function equals(sql: string, value: unknown): Condition | undefined {

@@ -60,6 +60,9 @@ export interface ListedPerson {
   readonly accountCount: number;
 }
 
+/** The canonical form. Those without an address come after those with one. */
+export const USER_EMAIL = `coalesce(u.email_canonical, U&'\\007F')`;
+
 /** Each order has its index: migration people-listing. */
 export const PEOPLE: Listing<ListedPerson, ListedPerson> = {
   table: 'users',
@@ -68,8 +71,7 @@ export const PEOPLE: Listing<ListedPerson, ListedPerson> = {
   sorts: {
     createdAt: { sql: 'u.created_at', type: 'timestamptz' },
     lastSignedInAt: { sql: `coalesce(u.last_signed_in_at, '0001-01-01Z'::timestamptz)`, type: 'timestamptz' },
-    // Those without an address come after those with one.
-    email: { sql: `coalesce(u.email_canonical, U&'\\007F')`, type: 'text' },
+    email: { sql: USER_EMAIL, type: 'text' },
   },
   select: `
     u.id, u.name, u.email, u.email_verified AS "emailVerified", u.role, u.blocked_at AS "blockedAt",
@@ -83,7 +85,7 @@ export const USER_SEARCHED = searchForm(`coalesce(u.name, '') || E'\\n' || coale
 
 export function peopleConditions({ q, role, blocked }: Omit<PeopleFilters, 'sort'>): (Condition | undefined)[] {
   return [
-    matches(USER_SEARCHED, q, ['u.id']),
+    matches(USER_SEARCHED, q, { ids: ['u.id'], email: USER_EMAIL }),
     equals('u.role', role),
     blocked === undefined ? undefined : { sql: `u.blocked_at IS ${blocked === 'true' ? 'NOT NULL' : 'NULL'}` },
   ];
