@@ -258,9 +258,8 @@ describe('a server that falls silent', () => {
     );
     for (const { pid } of backends) process.kill(pid, 'SIGSTOP');
     const outcomes: string[] = [];
-    for (const address of ['/api/admin/users', '/api/me', '/health/ready']) {
-      for (let n = 0; n <= backends.length; n++) outcomes.push(await outcomeOf(await ada.get(address)));
-    }
+    // A statement through TypeORM, which returns its connection without a word about the error.
+    for (let n = 0; n <= backends.length; n++) outcomes.push(await outcomeOf(await ada.get('/health/ready')));
     for (const { pid } of backends) process.kill(pid, 'SIGCONT');
     // Each connection fails one request, then there are new ones.
     expect(outcomes.filter((outcome) => outcome.startsWith('503')).length).toBeLessThanOrEqual(backends.length);
