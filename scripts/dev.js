@@ -1,4 +1,5 @@
 /** `npm run start:dev`: builds on every change and starts again. */
+import './node-version.js';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { buildIfNeeded } from './build.js';

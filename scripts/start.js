@@ -1,5 +1,5 @@
 /** `npm start`: one process from here on, so that a signal to it reaches Gatehouse. */
-import { buildIfNeeded } from './build.js';
+import './node-version.js';
 
-buildIfNeeded();
-await import('../dist/main.js');
+// Without `await` at the top level, which an old Node cannot read.
+import('./build.js').then(({ buildIfNeeded }) => buildIfNeeded()).then(() => import('../dist/main.js'));

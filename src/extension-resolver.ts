@@ -13,6 +13,11 @@ export const resolve: ResolveHook = async (specifier, context, nextResolve) => {
   } catch (error) {
     const bare = !/^(\.|\/|[a-z]+:)/.test(specifier);
     if (!bare || (error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    return nextResolve(specifier, { ...context, parentURL: GATEHOUSE });
+    try {
+      return await nextResolve(specifier, { ...context, parentURL: GATEHOUSE });
+    } catch {
+      // It is not here either; the first error names the file that imports it.
+      throw error;
+    }
   }
 };

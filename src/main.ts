@@ -1,9 +1,12 @@
+import '../scripts/node-version.js';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { type Config, ConfigurationError, loadConfig } from './config/config.js';
+import { type Config, loadConfig } from './config/config.js';
+import { databasePlace } from './config/database-address.js';
 import { readEnvironment } from './config/environment.js';
-import { lastWords, PlainError } from './config/plain-error.js';
-import { isMentioned, type KnownProvider } from './config/provider-settings.js';
+import { lastWords } from './config/last-words.js';
+import { PlainError } from './config/plain-error.js';
+import { isMentioned } from './config/provider-settings.js';
 import { createHttpServer } from './ops/http-server.js';
 
 /** Longer than the longest sign-in (8 s): whoever is on the way in gets in. */
@@ -13,32 +16,34 @@ const STOP_LIMIT_MS = 12_000;
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
-  const { loadProviders, openIdProviders } = await import('./providers/catalogue.js');
+  const { loadProviders, openIdProviders, PROVIDER_IDS } = await import('./providers/catalogue.js');
   // Google is the one that the stand-in plays where nobody is configured.
   const listed = await loadProviders((id) => id === 'google' || isMentioned(environment, id));
-  const wanted = loadConfig(environment, listed);
+  const wanted = loadConfig(environment, listed, PROVIDER_IDS);
   const server = await listen(wanted);
   const { port } = server.address() as { port: number };
-  const config = wanted.port === 0 ? loadConfig({ ...environment, PORT: String(port) }, listed) : wanted;
+  const config = wanted.port === 0 ? loadConfig({ ...environment, PORT: String(port) }, listed, PROVIDER_IDS) : wanted;
   const catalogue = [...listed, ...openIdProviders(config.oidcProviders)];
 
   // Loaded only now: a wrong setting is told at once, and nothing heavy is read for it.
-  const [{ createLog }, { createApp }, { loadExtensions }, { Readiness }] = await Promise.all([
+  const [{ createLog }, { createApp }, { loadExtensions }, { decoratedHooks }, { Readiness }] = await Promise.all([
     import('./ops/log.js'),
     import('./app.js'),
     import('./extensions.js'),
+    import('./oauth/decorated-hooks.js'),
     import('./ops/readiness.js'),
   ]);
   const logger = await createLog(config);
-  for (const warning of config.warnings) logger.warn(warning);
+  for (const { what, remedy } of config.warnings) logger.warn(`${what} ${remedy}`);
   const extensions = await loadExtensions(config.extensions);
-  const standIn = await standInFor(config, catalogue);
+  const hooks = decoratedHooks();
+  const standIn = await standInFor(config);
   const embedded = config.databaseUrl === undefined ? await startEmbedded(config) : undefined;
   try {
     const databaseUrl = config.databaseUrl ?? embedded?.url ?? '';
     const adminAccounts = standIn && config.adminAccounts.length === 0 ? [standIn.admin] : config.adminAccounts;
     const app = await createApp(
-      { config: { ...config, adminAccounts }, databaseUrl, catalogue, extensions, standIn },
+      { config: { ...config, adminAccounts }, databaseUrl, catalogue, extensions, standIn, hooks },
       server,
       logger,
     );
@@ -76,12 +81,18 @@ async function listen({ host, port, httpKeepAliveSeconds }: Config): Promise<Ser
   });
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const reason =
-        error.code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be used (${error.code ?? ''})`;
-      reject(new PlainError(`Port ${port} on ${host} ${reason}. Set PORT to another one, or PORT=0 for a free one.`));
+      reject(new PlainError(listenProblem(error.code ?? '', host, port), { cause: error }));
     });
     server.listen(port, host, () => resolve(server));
   });
+}
+
+function listenProblem(code: string, host: string, port: number): string {
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} on ${host} is taken by another process. Set PORT to another one, or PORT=0 for a free one.`;
+  }
+  if (code === 'EACCES') return `The system does not let this user listen on port ${port}. Set PORT to 1024 or more.`;
+  return `HOST=${host} is not an address of this machine (${code}). Set HOST to one of its addresses, 127.0.0.1 or 0.0.0.0.`;
 }
 
 async function startEmbedded({ dataDir }: Config) {
@@ -89,15 +100,9 @@ async function startEmbedded({ dataDir }: Config) {
   return startEmbeddedPostgres({ folder: join(dataDir, 'postgres') });
 }
 
-/** The built-in provider, where nobody configured a real one. Never in production: the module is not even loaded. */
-async function standInFor(config: Config, catalogue: readonly KnownProvider[]) {
-  if (config.production || catalogue.some((known) => config.provider(known) !== undefined)) return undefined;
-  const { isLoopback } = await import('./config/web-address.js');
-  if (!isLoopback(config.host)) {
-    throw new ConfigurationError([
-      { setting: 'HOST', message: 'must be a loopback address while the stand-in plays Google; or set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET' }, // prettier-ignore
-    ]);
-  }
+/** The built-in provider, where no other is configured. Elsewhere the module is not even loaded. */
+async function standInFor(config: Config) {
+  if (!config.standIn) return undefined;
   const { ADA_ACCOUNT, StandInModule, standInSettings } = await import('./stand-in/stand-in.module.js');
   return { settings: { google: standInSettings(config) }, module: StandInModule.forRoot(config), admin: ADA_ACCOUNT };
 }
@@ -108,10 +113,11 @@ function greet(
   folder: string | undefined,
   configured: readonly { readonly id: string; readonly label: string }[],
 ): void {
-  const data = folder ?? `the database at ${new URL(databaseUrl ?? '').host}`;
+  const data = folder ?? `the database at ${databasePlace(databaseUrl ?? '')}`;
   const doors = configured.map(({ id, label }) => `  ${label.padEnd(9)}  redirect URI: ${baseUrl}/${id}/authorized\n`);
   const standIn =
-    '  Google     a built-in stand-in, until GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are set\n' +
+    '  Google     a stand-in, because no provider is configured: every visitor can sign in as an administrator.\n' +
+    '             Set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET for the real Google\n' +
     `             (redirect URI to register: ${baseUrl}/google/authorized)\n`;
   process.stdout.write(`\n  Gatehouse  ${baseUrl}\n  Data       ${data}\n${doors.join('') || standIn}\n`);
 }

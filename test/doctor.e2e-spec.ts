@@ -182,7 +182,7 @@ describe('npm run cli -- doctor', () => {
   it('tells every wrong setting, and examines the rest all the same', async () => {
     const { code, findings } = await found({ ...sound(), PORT: 'many', GOOGLE_CLIENT_SECRET: '' });
     expect(code).toBe(1);
-    expect(findings).toEqual(matching(/^problem PORT must be a number\. → Mend PORT/));
+    expect(findings).toEqual(matching(/^problem PORT must be a whole number from 0 to 65535\. → Mend PORT/));
     expect(findings).toEqual(matching(/^problem GOOGLE_CLIENT_SECRET is missing although GOOGLE_CLIENT_ID is set/));
     expect(findings).toEqual(matching(/^ok Acme knows the client id/));
     expect(findings).toEqual(matching(/^ok Its schema is up to date/));
@@ -199,12 +199,33 @@ describe('npm run cli -- doctor', () => {
     expect(findings.join('\n')).not.toMatch(/redirect URI|^ok .*database/m);
   });
 
-  it('warns of the development key, the stand-in and plain http before they are in the way', async () => {
-    const { code, findings } = await found({ DATABASE_URL: database.url, BASE_URL: 'http://inside.example', OAUTH_INSECURE_TRANSPORT: '1' }); // prettier-ignore
+  it('warns of the development key and the stand-in before they are in the way', async () => {
+    const { code, findings } = await found({ DATABASE_URL: database.url });
     expect(code).toBe(0);
     expect(findings).toEqual(matching(/^warning The development key seals tokens/));
     expect(findings).toEqual(matching(/^warning Google is played by the built-in stand-in/));
+  });
+
+  it('warns of plain http, of what sslmode means here, and of names that are no settings', async () => {
+    const { findings } = await found({
+      ...sound(),
+      BASE_URL: 'http://inside.example',
+      OAUTH_INSECURE_TRANSPORT: '1',
+      DATABASE_URL: 'postgres://me:pw@127.0.0.1:1/x?sslmode=require',
+      SIGN_UP_MODE: 'closed',
+      SIGNUP: 'closed',
+    });
     expect(findings).toEqual(matching(/^warning BASE_URL is http:\/\/inside\.example: .* neither Secure/));
+    expect(findings).toEqual(matching(/^warning DATABASE_URL has sslmode=require: .*libpq/));
+    expect(findings).toEqual(matching(/^warning SIGNUP is not a setting\. → Rename it to SIGN_UP/));
+    expect(findings).toEqual(matching(/^warning These names .* are not settings: SIGN_UP_MODE\./));
+  });
+
+  it('names the setting where the stand-in could be reached from elsewhere', async () => {
+    const { code, findings } = await found({ DATABASE_URL: database.url, BASE_URL: 'https://inside.example' });
+    expect(code).toBe(1);
+    expect(findings).toEqual(matching(/^problem BASE_URL must be a loopback address/));
+    expect(findings).toEqual(matching(/^ok Its schema is up to date/));
   });
 
   it('makes no database and no key on a machine where Gatehouse has never run', async () => {
@@ -310,7 +331,7 @@ describe('npm run cli -- doctor', () => {
         expect(findings).toEqual(
           matching(/^problem The role lacks rights: .*INSERT, UPDATE on audit_entries; .*DELETE on users/),
         );
-        expect(findings).toEqual(matching(/^problem 1 migration .* The role may not create tables\. → .*GRANT CREATE/));
+        expect(findings).toEqual(matching(/^problem The role may not create tables\. → .*GRANT CREATE/));
       } finally {
         await database.query('INSERT INTO migrations VALUES ($1, $2, $3)', [row!.id, row!.timestamp, row!.name]);
         await database.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);

@@ -81,10 +81,16 @@ describe('the settings', () => {
     };
     const others = { ALLOWED_EMAIL_DOMAINS: 'navy.example' };
     const read = (more: object) => loadConfig({ ...credentials, ...others, ...more }, []).provider(google);
-    // Whatever the others think of it: those that are on or off take this.
-    const value =
-      { GOOGLE_PKCE: '0', GOOGLE_TRUST_EMAILS: '1', GOOGLE_REQUIRE_HOSTED_DOMAIN: '1' }[name] ??
-      'https://other.example';
+    // An address is what most of them take; these have another form.
+    const forms: Record<string, string> = {
+      GOOGLE_SCOPES: 'openid email',
+      GOOGLE_PROMPT: 'login',
+      GOOGLE_PKCE: '0',
+      GOOGLE_TRUST_EMAILS: '1',
+      GOOGLE_HOSTED_DOMAIN: 'other.example',
+      GOOGLE_REQUIRE_HOSTED_DOMAIN: '1',
+    };
+    const value = forms[name] ?? 'https://other.example';
     expect(read({ [name]: value })).not.toEqual(read({}));
   });
 

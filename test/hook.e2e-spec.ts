@@ -11,6 +11,7 @@ import {
   refuse,
   type Verdict,
 } from 'gatehouse';
+import { type DecoratedHook, decoratedHooks } from '../src/oauth/decorated-hooks.js';
 import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
@@ -461,6 +462,56 @@ describe('a listener of one provider', () => {
     await houseWith(Both);
     await expectSignedIn(await signIn(ADA));
     await eventually(() => expect(heard).toHaveLength(2));
+  });
+});
+
+describe('the start of an application', () => {
+  @Injectable()
+  class Forgotten {
+    @OnOAuthAuthorized()
+    decide(): Verdict {
+      return refuse('No.');
+    }
+  }
+  @Injectable()
+  class Misspelled {
+    @OnOAuthAuthorized('gogle')
+    decide(): Verdict {
+      return refuse('No.');
+    }
+  }
+  const hooksOf = (...classes: Type[]) => decoratedHooks().filter((hook) => classes.some((each) => each.prototype === hook.prototype)); // prettier-ignore
+  const start = (listeners: Type[], hooks: readonly DecoratedHook[]) => {
+    @Module({ providers: listeners })
+    class Extension {}
+    return startApp(database.url, {}, [Extension], undefined, hooks);
+  };
+
+  it('fails with a hook that is not registered, by class and method', async () => {
+    await expect(start([], hooksOf(Forgotten))).rejects.toThrow(/Forgotten\.decide\(\) .*not registered/);
+  });
+
+  it('fails with a hook for a provider that does not exist, by class, method and provider', async () => {
+    await expect(start([Misspelled], hooksOf(Misspelled))).rejects.toThrow(/Misspelled\.decide\(\) .*"gogle"/);
+  });
+
+  it.each(['user.singed-in', 'oauth.authorised', 'oauth.login', 'User.signed-in', 'account.unlink'])(
+    'fails with a listener of %s, which can only be a slip',
+    async (event) => {
+      await expect(start([plainly(event, () => undefined)], [])).rejects.toThrow(`"${event}"`);
+    },
+  );
+
+  it('succeeds with registered hooks, a provider of the catalogue that is not configured, and foreign events', async () => {
+    @Injectable()
+    class OnlyGitHub {
+      @OnOAuthAuthorized('github')
+      decide(): Verdict {
+        return refuse('No.');
+      }
+    }
+    app = await start([Forgotten, OnlyGitHub, plainly('user.newsletter-sent', () => undefined)], hooksOf(Forgotten, OnlyGitHub)); // prettier-ignore
+    await expectRefused(await signIn(ADA));
   });
 });
 

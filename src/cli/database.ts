@@ -27,7 +27,8 @@ export async function withDatabase<Result>(
   work: (client: Client) => Promise<Result>,
 ): Promise<Result> {
   const { connect } = await import('../database/connections.js');
-  const { isDatabaseUnavailable, isSchemaMissing } = await import('../database/database.errors.js');
+  const { DatabaseRefusedError, isDatabaseUnavailable, isSchemaMissing } =
+    await import('../database/database.errors.js');
   return withDatabaseUrl(config, async (url) => {
     const client = await connect(url, 'gatehouse command');
     try {
@@ -39,7 +40,7 @@ export async function withDatabase<Result>(
       if (isDatabaseUnavailable(cause)) {
         throw new PlainError('The connection to the database was lost: run the same command again.', { cause });
       }
-      throw cause;
+      throw DatabaseRefusedError.of(cause) ?? cause;
     } finally {
       await client.end();
     }

@@ -26,13 +26,13 @@ export function addDoctor(program: Command): void {
 
 async function look(): Promise<Finding[]> {
   const environment = readEnvironment();
-  const { loadProviders, openIdProviders } = await import('../providers/catalogue.js');
+  const { loadProviders, openIdProviders, PROVIDER_IDS } = await import('../providers/catalogue.js');
   const { examineEnvironment } = await import('../doctor/environment.checks.js');
   const { inOrder } = await import('../doctor/doctor.js');
   const { problem } = await import('../doctor/finding.js');
 
   const listed = await loadProviders((id) => id === 'google' || isMentioned(environment, id));
-  const { config, wrong, findings } = examineEnvironment(environment, listed);
+  const { config, wrong, findings } = examineEnvironment(environment, listed, PROVIDER_IDS);
   if (!config) return inOrder(findings);
   const settings = await settingsOf(config, wrong);
   const catalogue = [...listed, ...openIdProviders(config.oidcProviders)];
@@ -89,7 +89,7 @@ async function providersOf(config: Config, catalogue: readonly OAuthProvider[], 
     return settings ? [new ConfiguredProvider(provider, settings, http, config.baseUrl)] : [];
   });
   await http.onApplicationShutdown();
-  const isStandIn = configured.length === 0 && !config.production && wrong.size === 0 && config.extensions.length === 0;
+  const isStandIn = config.standIn && wrong.size === 0 && config.extensions.length === 0;
   return {
     configured,
     findings: [

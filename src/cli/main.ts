@@ -16,9 +16,10 @@
  * runs, so that --help is quick. The work itself is done by the rooms. No application of Nest is built, but by
  * provider:check, which runs the whole of it.
  */
+import '../../scripts/node-version.js';
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
-import { lastWords } from '../config/plain-error.js';
+import { lastWords } from '../config/last-words.js';
 import { addAccountsExport } from './accounts-export.js';
 import { addAuditVerify } from './audit-verify.js';
 import { addDoctor } from './doctor.js';

@@ -3,19 +3,24 @@
  * at once, by the name of the setting and never by its value.
  */
 import { resolve } from 'node:path';
+import { sslModeWarning, withPlainSslMode } from './database-address.js';
 import { developmentKey } from './development-key.js';
-import { canonicalDomain } from './domain.js';
 import type { Environment } from './environment.js';
+import { misspellings, unknownNames } from './misspellings.js';
 import { PlainError } from './plain-error.js';
 import {
   type KnownProvider,
   present,
   type ProviderSettings,
+  providerSettingNames,
   readProviderSettings,
+  RESERVED_IDS,
   settingPrefix,
 } from './provider-settings.js';
 import type { SecretKey } from './secret-keys.js';
-import { type Problem, type Settings, settingsIn } from './settings.js';
+import { type Problem, SETTINGS, type Settings, settingsIn } from './settings.js';
+import { standInProblems } from './stand-in.js';
+import type { Warning } from './warning.js';
 import { isLoopback } from './web-address.js';
 
 export interface Config {
@@ -41,6 +46,10 @@ export interface Config {
   readonly allowedEmailDomains: readonly string[];
   /** `provider:subject`, as written. */
   readonly adminAccounts: readonly string[];
+  /** Every provider that settings can name: those that come with Gatehouse, configured or not, and OIDC_PROVIDERS. */
+  readonly providerIds: readonly string[];
+  /** Whether the built-in stand-in plays Google: in development, where no provider is configured and only this machine gets to it. */
+  readonly standIn: boolean;
   /** OpenID providers that need no code, in their order. */
   readonly oidcProviders: readonly { readonly id: string; readonly label: string }[];
   readonly trustProxy: number | readonly string[] | undefined;
@@ -51,8 +60,10 @@ export interface Config {
   readonly extensions: readonly string[];
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly logFormat: 'pretty' | 'json';
-  /** Sentences for the log: allowed, but worth knowing. */
-  readonly warnings: readonly string[];
+  /** For the log and the diagnostics. */
+  readonly warnings: readonly Warning[];
+  /** Names in the environment that begin like settings and are none. */
+  readonly unknownNames: readonly string[];
   /** What the environment says about a provider; undefined when it is not configured. @throws ConfigurationError */
   provider(known: KnownProvider): ProviderSettings | undefined;
 }
@@ -66,11 +77,14 @@ export type SealedDatabaseConfig = DatabaseConfig & Pick<Config, 'secretKeys'>;
 export class ConfigurationError extends PlainError {
   override readonly name = 'ConfigurationError';
 
-  constructor(readonly problems: readonly Problem[]) {
+  constructor(
+    readonly problems: readonly Problem[],
+    options?: ErrorOptions,
+  ) {
     const width = Math.max(...problems.map(({ setting }) => setting.length));
     const lines = problems.map(({ setting, message }) => `  ${setting.padEnd(width)}  ${message}`);
     const count = problems.length === 1 ? 'one setting needs' : `${problems.length} settings need`;
-    super(`Gatehouse cannot start: ${count} attention.\n${lines.join('\n')}`);
+    super(`Gatehouse cannot start: ${count} attention.\n${lines.join('\n')}`, options);
   }
 }
 
@@ -78,9 +92,40 @@ export class ConfigurationError extends PlainError {
  * Reads and checks the whole environment.
  *
  * @param catalogue providers whose settings are checked now; those of extensions are checked when they load
+ * @param ids of all providers that come with Gatehouse, those that were not read because nothing mentions them too
  * @throws ConfigurationError with every problem
  */
-export function loadConfig(environment: Environment, catalogue: readonly KnownProvider[]): Config {
+export function loadConfig(
+  environment: Environment,
+  catalogue: readonly KnownProvider[],
+  ids: readonly string[] = catalogue.map(({ id }) => id),
+): Config {
+  const { problems, standInObstacles, config } = readConfig(environment, catalogue, ids);
+  const all = [...problems, ...standInObstacles];
+  if (all.length > 0) throw new ConfigurationError(all);
+  return config();
+}
+
+/** The same for the diagnostics, which examine an installation also where the stand-in must not play Google. */
+export function loadExaminedConfig(
+  environment: Environment,
+  catalogue: readonly KnownProvider[],
+  ids: readonly string[],
+): Config {
+  const { problems, config } = readConfig(environment, catalogue, ids);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return config();
+}
+
+interface Reading {
+  readonly problems: readonly Problem[];
+  /** Why the stand-in must not play Google although it would; empty where it would not. */
+  readonly standInObstacles: readonly Problem[];
+  /** Only where there is no problem. */
+  readonly config: () => Config;
+}
+
+function readConfig(environment: Environment, catalogue: readonly KnownProvider[], ids: readonly string[]): Reading {
   const given = settingsIn(environment);
   const { production, problems, complain, read, required } = given;
   const insecureTransport = read('OAUTH_INSECURE_TRANSPORT') === '1';
@@ -97,7 +142,7 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
   if (declaredAddress?.protocol === 'http:' && !httpAllowedAt(declaredAddress)) {
     complain('BASE_URL', insecureAdvice(production));
   }
-  if (baseAddress.pathname !== '/' || baseAddress.search || baseAddress.hash || baseAddress.username) {
+  if (baseAddress.href !== `${baseAddress.origin}/`) {
     complain('BASE_URL', 'must be an origin: scheme, host and port, without a path');
   }
 
@@ -108,7 +153,7 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
   if (trustProxy && typeof trustProxy === 'object' && 'problem' in trustProxy)
     complain('TRUST_PROXY', trustProxy.problem);
 
-  const allowedEmailDomains = (read('ALLOWED_EMAIL_DOMAINS') ?? []).map((domain) => canonicalDomain(domain) ?? domain);
+  const allowedEmailDomains = read('ALLOWED_EMAIL_DOMAINS') ?? [];
   const readProvider = (known: KnownProvider, found: typeof complain) =>
     readProviderSettings(
       environment,
@@ -119,8 +164,8 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
     );
   const named = read('OIDC_PROVIDERS') ?? [];
   for (const id of named) {
-    if (catalogue.some((known) => known.id === id))
-      complain('OIDC_PROVIDERS', `"${id}" is built in, choose another name`);
+    if (ids.includes(id)) complain('OIDC_PROVIDERS', `"${id}" is built in, choose another name`);
+    if (RESERVED_IDS.has(id)) complain('OIDC_PROVIDERS', `"${id}" is a route of Gatehouse, choose another name`);
     const secrets = ['CLIENT_ID', 'CLIENT_SECRET'].map((suffix) => `${settingPrefix(id)}_${suffix}`);
     if (secrets.some((setting) => present(environment, setting) !== undefined)) continue;
     for (const setting of secrets) complain(setting, `is required: OIDC_PROVIDERS names "${id}"`);
@@ -145,22 +190,44 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
     extensions: read('EXTENSIONS') ?? [],
     logLevel: read('LOG_LEVEL') ?? 'info',
     logFormat: read('LOG_FORMAT') ?? (production ? 'json' : 'pretty'),
+    providerIds: [...ids, ...named],
   } as const;
+  // What an extension brings is not known yet; the registry looks again once it is loaded.
+  const isComplete = settings.extensions.length === 0;
+  if (isComplete && settings.adminAccounts.some((account) => !settings.providerIds.includes(providerIn(account)))) {
+    complain('ADMIN_ACCOUNTS', 'names a provider that does not exist');
+  }
+  const names = settingNames([...catalogue, ...settings.providerIds.map((id) => ({ id }))], named);
+  const misspelled = misspellings(environment, names);
+  if (production) {
+    misspelled.forEach(({ setting, meant }) => complain(setting, `is not a setting. ${renameAdvice(meant)}`));
+  }
 
+  const attempted = problems.some(({ setting }) => /_CLIENT_(ID|SECRET)$/.test(setting));
+  const isUnconfigured = configured.length === 0 && !attempted;
+  const wantsStandIn = !production && isUnconfigured;
+  const standInObstacles = wantsStandIn ? standInProblems({ host, baseAddress, ...database }, environment) : [];
   if (production) {
     refuseInProduction(environment, complain);
-    // An extension may bring the only provider; then the registry looks again once it is loaded.
-    const attempted = problems.some(({ setting }) => /_CLIENT_(ID|SECRET)$/.test(setting));
-    if (configured.length === 0 && !attempted && settings.extensions.length === 0) {
+    if (isUnconfigured && isComplete) {
       for (const setting of ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET']) {
         complain(setting, 'is required in production, unless another provider is configured');
       }
     }
   }
-  if (problems.length > 0) throw new ConfigurationError(problems);
 
   const exposed = production && !isLoopback(host) && isLoopback(baseAddress.hostname);
-  return Object.freeze({
+  const warnings: (Warning | undefined)[] = [
+    exposed
+      ? {
+          what: `HOST=${host} listens beyond this machine although BASE_URL is a loopback address.`,
+          remedy: 'Set HOST to a loopback address, or BASE_URL to the address that browsers use.',
+        }
+      : undefined,
+    sslModeWarning(present(environment, 'DATABASE_URL')),
+    ...misspelled.map(({ setting, meant }) => ({ what: `${setting} is not a setting.`, remedy: renameAdvice(meant) })),
+  ];
+  const config = (): Config => ({
     ...settings,
     production,
     host,
@@ -173,7 +240,13 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
       trustProxy && typeof trustProxy === 'object' && 'ranges' in trustProxy
         ? trustProxy.ranges
         : (trustProxy as number | undefined),
-    warnings: exposed ? [`HOST=${host} listens beyond this machine although BASE_URL is a loopback address.`] : [],
+    standIn: wantsStandIn && standInObstacles.length === 0,
+    warnings: warnings.filter((warning) => warning !== undefined),
+    unknownNames: unknownNames(
+      environment,
+      names,
+      configured.map(({ id }) => id),
+    ),
     provider: (known: KnownProvider) => {
       const found: Problem[] = [];
       const provider = readProvider(known, (setting, message) => void found.push({ setting, message }));
@@ -181,6 +254,26 @@ export function loadConfig(environment: Environment, catalogue: readonly KnownPr
       return provider;
     },
   });
+  // An extension can bring the provider; without it the registry refuses.
+  return { problems, standInObstacles: isComplete ? standInObstacles : [], config: () => Object.freeze(config()) };
+}
+
+function renameAdvice(meant: string): string {
+  return `Rename it to ${meant}, or remove it.`;
+}
+
+/** The provider in `provider:subject`, as ADMIN_ACCOUNTS has it. */
+export function providerIn(account: string): string {
+  return account.split(':', 1)[0] ?? '';
+}
+
+/** Every setting of this installation. @param named by OIDC_PROVIDERS */
+function settingNames(providers: readonly KnownProvider[], named: readonly string[]): ReadonlySet<string> {
+  return new Set([
+    ...Object.keys(SETTINGS),
+    ...providers.flatMap(providerSettingNames),
+    ...named.map((id) => `${settingPrefix(id)}_LABEL`),
+  ]);
 }
 
 /** `acme-staff` becomes "Acme staff". */
@@ -207,7 +300,10 @@ export function loadSealedDatabaseConfig(environment: Environment): SealedDataba
 
 function readDatabase({ read, required }: Settings): DatabaseConfig {
   const databaseUrl = required('DATABASE_URL', 'postgres://user:password@host:5432/database');
-  return { databaseUrl, dataDir: resolve(read('DATA_DIR') ?? '.data') };
+  return {
+    databaseUrl: databaseUrl === undefined ? undefined : withPlainSslMode(databaseUrl),
+    dataDir: resolve(read('DATA_DIR') ?? '.data'),
+  };
 }
 
 /** @returns undefined where the development key stands in, and where there is a problem */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SecretKey } from './secret-keys.js';
+import { PlainError } from './plain-error.js';
+import { parseSecretKeys, type SecretKey } from './secret-keys.js';
 
 /** Stands in every value that this key has sealed. */
 export const DEVELOPMENT_KEY_ID = 'development';
@@ -12,12 +13,28 @@ export const DEVELOPMENT_KEY_ID = 'development';
  */
 export function developmentKey(dataDir: string): SecretKey {
   const file = join(dataDir, 'secret-key');
-  mkdirSync(dataDir, { recursive: true });
+  let text: string;
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    text = readOrMake(file);
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    throw new PlainError(`DATA_DIR cannot be used: ${file} cannot be read or made (${code}). Set DATA_DIR to a folder that this user can write to, or set SECRET_KEYS and DATABASE_URL.`, { cause }); // prettier-ignore
+  }
+  const parsed = parseSecretKeys(`${DEVELOPMENT_KEY_ID}:${text.trim()}`);
+  const [key] = 'keys' in parsed ? parsed.keys : [];
+  if (!key) {
+    throw new PlainError(`${file} in DATA_DIR does not hold a key. Restore it, or remove it together with the database beside it, which is encrypted with it.`); // prettier-ignore
+  }
+  return key;
+}
+
+function readOrMake(file: string): string {
   try {
     // Exclusive: of two first starts at once one writes and both read the same key.
     writeFileSync(file, randomBytes(32).toString('base64'), { mode: 0o600, flag: 'wx' });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  return { id: DEVELOPMENT_KEY_ID, bytes: Buffer.from(readFileSync(file, 'utf8').trim(), 'base64') };
+  return readFileSync(file, 'utf8');
 }

@@ -20,3 +20,13 @@ export function canonicalDomain(text: string): string | undefined {
   if (domain.length > LONGEST_NAME || !labels.every((label) => LABEL.test(label))) return undefined;
   return /^\d+$/.test(labels.at(-1) ?? '') ? undefined : domain;
 }
+
+/**
+ * The domain of email addresses that a setting names, written `corp.test` or `@corp.test`, in its canonical form.
+ *
+ * @returns undefined for anything that no address can end with: a pattern, a whole address, a single label
+ */
+export function emailDomain(text: string): string | undefined {
+  const domain = canonicalDomain(text.replace(/^@/, ''));
+  return domain?.includes('.') === true ? domain : undefined;
+}

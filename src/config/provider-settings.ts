@@ -1,5 +1,5 @@
-import { webAddress } from './web-address.js';
 import type { Environment } from './environment.js';
+import { webAddress } from './web-address.js';
 
 /** A setting that one provider alone has. */
 export interface OwnSetting {
@@ -8,6 +8,8 @@ export interface OwnSetting {
   readonly default?: string;
   /** What a value looks like, as a whole. */
   readonly pattern?: RegExp;
+  /** The one form of a value that has several spellings; undefined refuses it. */
+  readonly canonical?: (text: string) => string | undefined;
   /** The provider cannot be configured without it. */
   readonly required?: true;
   /** A setting without which `1` means nothing. */
@@ -20,6 +22,8 @@ export interface KnownProvider {
   readonly settings?: Readonly<Record<string, OwnSetting>>;
   /** Without addresses of its own it lives where `<ID>_ISSUER` says. */
   readonly endpoints?: object;
+  /** Asked for unless `<ID>_SCOPES` says otherwise. */
+  readonly scopes?: readonly string[];
 }
 
 /** The `<ID>_…` settings of one provider. */
@@ -52,9 +56,24 @@ type EndpointName = keyof typeof ENDPOINT_SETTINGS;
 
 type Complain = (setting: string, message: string) => void;
 
+/** RFC 6749 §3.3, without the comma: no provider has one in a scope, but some documentation separates scopes by it. */
+const SCOPE = /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]+$/;
+const PROMPT = /^[a-z_]+(?: [a-z_]+)*$/;
+
+/** First path segments that are not a provider's; and `confirm`, for `/account/link/confirm` is where a link waits for a yes. */
+export const RESERVED_IDS: ReadonlySet<string> = new Set(
+  ['account', 'admin', 'api', 'assets', 'confirm', 'health', 'login', 'logout', 'metrics', 'stand-in'], // prettier-ignore
+);
+
 /** The prefix of a provider's settings: `hugging-face` reads `HUGGING_FACE_CLIENT_ID`. */
 export function settingPrefix(providerId: string): string {
   return providerId.toUpperCase().replaceAll('-', '_');
+}
+
+/** Every setting that a provider of this id has, whether it is configured or not. */
+export function providerSettingNames({ id, settings = {} }: KnownProvider): string[] {
+  const suffixes = ['CLIENT_ID', 'CLIENT_SECRET', 'SCOPES', 'PROMPT', 'ISSUER', 'PKCE', 'TRUST_EMAILS', ...Object.values(ENDPOINT_SETTINGS)]; // prettier-ignore
+  return [...suffixes, ...Object.keys(settings)].map((suffix) => `${settingPrefix(id)}_${suffix}`);
 }
 
 /** Whether the environment says anything of a provider that makes it exist, be it right or wrong. */
@@ -71,7 +90,7 @@ export function isMentioned(environment: Environment, providerId: string): boole
  */
 export function readProviderSettings(
   environment: Environment,
-  { id, settings: ownSettings = {}, endpoints: fixedEndpoints }: KnownProvider,
+  { id, settings: ownSettings = {}, endpoints: fixedEndpoints, scopes: ownScopes = [] }: KnownProvider,
   complain: Complain,
   refuse: (address: URL) => string | undefined,
   allowedEmailDomains: readonly string[],
@@ -100,16 +119,30 @@ export function readProviderSettings(
     if (found !== undefined) endpoints[endpoint] = found;
   }
   const own: Record<string, string> = {};
-  for (const [suffix, setting] of Object.entries(ownSettings)) {
-    const found = value(suffix) ?? setting.default;
+  for (const [suffix, { meaning, required, pattern, canonical, ...setting }] of Object.entries(ownSettings)) {
+    const given = value(suffix);
+    const found = given === undefined ? setting.default : canonical ? canonical(given) : given;
     if (found !== undefined) own[suffix] = found;
-    else if (setting.required) complain(name(suffix), `is required: ${setting.meaning}`);
-    if (found !== undefined && setting.pattern?.test(found) === false) {
-      complain(name(suffix), `has another form: ${setting.meaning}`);
+    else if (required) complain(name(suffix), `is required: ${meaning}`);
+    if (given !== undefined && (found === undefined || pattern?.test(found) === false)) {
+      complain(name(suffix), `has another form: ${meaning}`);
     }
     if (found === '1' && setting.needs !== undefined && present(environment, setting.needs) === undefined) {
       complain(name(suffix), `needs ${setting.needs}`);
     }
+  }
+  const scopes = value('SCOPES')?.split(/\s+/);
+  if (scopes?.every((scope) => SCOPE.test(scope)) === false) {
+    complain(name('SCOPES'), 'must be a list of scopes that are separated by spaces');
+  } else if (scopes && ownScopes.includes('openid') && !scopes.includes('openid')) {
+    complain(name('SCOPES'), 'must contain openid: without it the provider sends no identity');
+  }
+  const prompt = environment[name('PROMPT')]?.trim();
+  if (prompt && (!PROMPT.test(prompt) || prompt === 'none')) {
+    complain(
+      name('PROMPT'),
+      'must be a prompt that the provider knows, such as consent; none would refuse every sign-in',
+    );
   }
   const issuer = address('ISSUER');
   if (issuer === undefined && fixedEndpoints === undefined) {
@@ -121,8 +154,8 @@ export function readProviderSettings(
   return Object.freeze({
     clientId,
     clientSecret,
-    scopes: value('SCOPES')?.split(/\s+/).filter(Boolean),
-    prompt: environment[name('PROMPT')]?.trim(),
+    scopes,
+    prompt,
     issuer,
     endpoints,
     pkce,

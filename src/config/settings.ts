@@ -1,21 +1,52 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
+import { databaseProblem } from './database-address.js';
+import { emailDomain } from './domain.js';
 import type { Environment } from './environment.js';
 import { addressRange } from './ip-address.js';
 import { present } from './provider-settings.js';
 import { parseSecretKeys } from './secret-keys.js';
 import { webAddress } from './web-address.js';
 
-const list = z.string().transform((text) => {
-  const parts = text.split(',').map((part) => part.trim());
-  return parts.filter((part) => part !== '');
-});
+// A list that is set and empty, such as ",", would read as no restriction at all.
+const list = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
+  .refine((parts) => parts.length > 0, { error: 'must name something, or be left out' });
+const emailDomains = list.transform((parts, context) =>
+  parts.map((part, index) => {
+    const domain = emailDomain(part);
+    if (domain === undefined) {
+      context.addIssue(`must be a comma-separated list of domains such as corp.test; entry ${index + 1} is not one`);
+    }
+    return domain ?? '';
+  }),
+);
 const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
-const perMinute = z.coerce
-  .number({ error: 'must be a number' })
-  .int('must be a whole number')
-  .min(0, 'must be 0 (no limit) or more')
-  .max(1_000_000);
-const days = z.coerce.number({ error: 'must be a number of days' }).positive('must be more than 0').max(3650);
+const HOST_NAME = /^[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?$/i;
+const days = numberWithin(/^\d{1,4}(?:\.\d{1,9})?$/, 0, 3650, 'must be a number of days, more than 0 and at most 3650')
+  // Rounded to nothing, a session would end before it began.
+  .refine((number) => number !== 0, { error: 'must be more than 0' });
+
+function numberWithin(form: RegExp, least: number, most: number, problem: string) {
+  return z.string().transform((text, context) => {
+    const number = form.test(text) ? Number(text) : NaN;
+    if (!(number >= least && number <= most)) context.addIssue(problem);
+    return number;
+  });
+}
+
+/** Decimal digits alone: other spellings that JavaScript takes for a number (`0x1F`, `1e3`) are more likely a slip. */
+function wholeNumber(least: number, most: number) {
+  return numberWithin(/^\d{1,9}$/, least, most, `must be a whole number from ${least} to ${most}`);
+}
+
+const perMinute = wholeNumber(0, 1_000_000);
 
 /** Every setting that is not a provider's: how it is read, what it is without a value, what it means. */
 export const SETTINGS = {
@@ -25,12 +56,17 @@ export const SETTINGS = {
     meaning: '`production` turns on the refusals marked P',
   },
   HOST: {
-    read: z.string(),
+    read: z
+      .string()
+      .transform((text) => text.replace(/^\[(.*)\]$/, '$1'))
+      .refine((host) => isIP(host) !== 0 || HOST_NAME.test(host), {
+        error: 'must be an address or a host name, without a scheme and without a port',
+      }),
     otherwise: '`127.0.0.1` (P: `0.0.0.0`)',
-    meaning: 'address to listen on',
+    meaning: 'address or host name to listen on, without a scheme or port',
   },
   PORT: {
-    read: z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(0).max(65535),
+    read: wholeNumber(0, 65535),
     otherwise: '3000',
     meaning: 'port to listen on; `0` picks a free one and the start line names it',
   },
@@ -40,14 +76,16 @@ export const SETTINGS = {
     meaning: 'where browsers find Gatehouse: the only source of redirect URIs, cookie names and flags',
   },
   DATABASE_URL: {
-    read: z.string().refine((text) => URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol), {
-      error: 'must be a Postgres address: postgres://user:password@host:5432/database',
+    read: z.string().superRefine((text, context) => {
+      const problem = databaseProblem(text);
+      if (problem !== undefined) context.addIssue(problem);
     }),
     otherwise: 'embedded Postgres in `DATA_DIR` (P: required)',
-    meaning: '`postgres://…`, TLS parameters honoured',
+    meaning:
+      '`postgres://…`, or the address of a socket; a password is percent-encoded. Where `sslmode` means something else than to libpq, the start says so',
   },
   DATABASE_POOL_SIZE: {
-    read: z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(1).max(1000),
+    read: wholeNumber(1, 1000),
     otherwise: '10',
     meaning: 'connections per process',
   },
@@ -82,31 +120,27 @@ export const SETTINGS = {
     meaning: '`open`: anybody the provider and the hook let in; `closed`: known people only; `invited`: also whoever has an invitation for their verified email', // prettier-ignore
   },
   ALLOWED_EMAIL_DOMAINS: {
-    read: list,
+    read: emailDomains,
     otherwise: '',
-    meaning: 'comma list; only people with a verified email in one of them. A personal Google account can have a verified address of a company and keep it after its owner has left: see `GOOGLE_REQUIRE_HOSTED_DOMAIN`', // prettier-ignore
+    meaning: 'comma-separated list of domains; only users with a verified email in one of them. `@x.org`, `X.org` and IDN forms are normalised, anything else that is not a domain fails the start. A personal Google account can have a verified address of a company and keep it after its owner has left: see `GOOGLE_REQUIRE_HOSTED_DOMAIN`', // prettier-ignore
   },
   ADMIN_ACCOUNTS: {
-    read: list.refine((accounts) => accounts.every((account) => /^[a-z][a-z0-9-]*:.+$/.test(account)), {
-      error: 'must be a comma list of provider:subject, for example google:108…',
+    read: list.refine((accounts) => accounts.every((account) => /^[a-z][a-z0-9-]*:\S+$/.test(account)), {
+      error: 'must be a comma-separated list of provider:subject, for example google:108…',
     }),
     otherwise: 'none (with the stand-in: its person "Ada")',
     meaning:
-      'comma list `provider:subject`; these accounts get the role `admin` at every sign-in, which undoes a demotion; the change is audited and published',
+      'comma-separated list of `provider:subject`, whose provider must exist; these accounts get the role `admin` at every sign-in, which undoes a demotion; the change is audited and published',
   },
   SESSION_IDLE_DAYS: { read: days, otherwise: '14', meaning: 'days without a visit after which a session ends' },
   SESSION_ABSOLUTE_DAYS: { read: days, otherwise: '90', meaning: 'days after which a session ends in any case' },
   SESSIONS_PER_USER: {
-    read: z.coerce
-      .number({ error: 'must be a number' })
-      .int('must be a whole number')
-      .min(1, 'must be at least 1')
-      .max(10_000, 'must be at most 10,000'),
+    read: wholeNumber(1, 10_000),
     otherwise: '100',
     meaning: 'sessions of one user; a sign-in beyond it ends the oldest one',
   },
   ATTEMPT_RETENTION_DAYS: {
-    read: days.min(1, 'must be at least 1'),
+    read: days.refine((number) => number >= 1, { error: 'must be at least 1' }),
     otherwise: '30',
     meaning:
       'days after which the record of a sign-in attempt is deleted, at least 1; attempts that failed before an identity was verified are deleted after one day',
@@ -127,14 +161,14 @@ export const SETTINGS = {
     meaning: 'requests under `/api` per minute from one client address (IPv6: one /64) and process; `0` disables the limit', // prettier-ignore
   },
   HTTP_KEEP_ALIVE_SECONDS: {
-    read: z.coerce.number({ error: 'must be a number of seconds' }).min(1, 'must be at least 1').max(3600),
+    read: numberWithin(/^\d{1,4}(?:\.\d{1,3})?$/, 1, 3600, 'must be a number of seconds from 1 to 3600'),
     otherwise: '75',
     meaning: 'seconds that an idle connection stays open; longer than the idle time of the load balancer in front, up to 3600', // prettier-ignore
   },
   EXTENSIONS: {
     read: list,
     otherwise: '',
-    meaning: 'comma list of files or packages, each with a Nest module as default export',
+    meaning: 'comma-separated list of files or packages, each with a Nest module as default export',
   },
   LOG_LEVEL: {
     read: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {

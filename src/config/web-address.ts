@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { isLoopbackAddress } from './ip-address.js';
 
-/** An absolute http or https URL. */
+/** An absolute http or https URL. `*` is a host name to the URL parser, and no host has it. */
 export const webAddress = z
   .string()
-  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+  .refine((text) => URL.canParse(text) && /^https?:\/\/[^*/]+\//.test(new URL(text).href), {
     error: 'must be an absolute http or https URL',
   })
   .transform((text) => new URL(text));

@@ -69,7 +69,7 @@ export async function startApplication(parts: ApplicationParts): Promise<Applica
       },
     });
     const nest = await createApp(
-      { config, databaseUrl, catalogue, connector: fake.connector, extensions, standIn: undefined },
+      { config, databaseUrl, catalogue, connector: fake.connector, extensions, standIn: undefined, hooks: [] },
       server,
       pino({ level: 'trace' }, stream),
     );

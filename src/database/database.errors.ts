@@ -1,12 +1,40 @@
+import { databasePlace } from '../config/database-address.js';
 import { PlainError } from '../config/plain-error.js';
+import { own } from '../text/own.js';
 
 /** No connection at start. The message is made for the person at the terminal and holds no password. */
 export class DatabaseUnreachableError extends PlainError {
   override readonly name = 'DatabaseUnreachableError';
 
   constructor(url: string, cause: unknown) {
-    const { host, pathname } = new URL(url);
-    super(`The database at ${host}${pathname} cannot be reached: ${reason(cause)}. Check DATABASE_URL.`, { cause });
+    super(`The database at ${databasePlace(url)} cannot be reached: ${reason(cause)}. Check DATABASE_URL.`, { cause });
+  }
+}
+
+/** What a database refuses while its schema is read or changed, by SQLSTATE (PostgreSQL, appendix A), and what to do. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  '42501':
+    'The role in DATABASE_URL lacks a right that this needs. Run migrate as the owner of the tables, or GRANT the right to the role; npm run cli -- doctor names it.',
+  '42P07':
+    'A table that a migration creates exists already in the database in DATABASE_URL, so another application uses this schema. Give Gatehouse a database of its own.',
+  '42P01': 'The database in DATABASE_URL does not have the tables of this version. Run npm run cli -- migrate.',
+  '25006': 'The database in DATABASE_URL is read-only. Let DATABASE_URL lead to the primary and not to a standby.',
+  '55P03':
+    'A migration did not get a lock in time, because another program uses the tables. Nothing was changed; run it again.',
+  '53100': 'The database in DATABASE_URL has no space left. Make room on its disk, then start again.',
+};
+
+/** A statement that the database does not run for us. */
+export class DatabaseRefusedError extends PlainError {
+  override readonly name = 'DatabaseRefusedError';
+
+  /** @returns undefined for an error that needs no other words, or that there are none for */
+  static of(cause: unknown): DatabaseRefusedError | undefined {
+    const message = cause instanceof PlainError ? undefined : own(REFUSALS, codeOf(cause));
+    if (message !== undefined) return new DatabaseRefusedError(message, { cause });
+    if (cause instanceof PlainError || !isDatabaseUnavailable(cause)) return undefined;
+    const lost = 'The connection to the database in DATABASE_URL was lost. See that the server runs, then start again.';
+    return new DatabaseRefusedError(lost, { cause });
   }
 }
 
@@ -75,11 +103,20 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : '';
 }
 
+/** What TLS found wrong, by the codes of Node and OpenSSL. */
+const TLS_CODES = /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_|ERR_TLS_)/;
+
 function reason(cause: unknown): string {
   const code = codeOf(cause);
   if (code === 'ECONNREFUSED') return 'nothing listens there';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name is unknown';
+  if (code === 'ENOENT') return 'there is no such socket, or no such certificate file';
+  if (code === 'EACCES') return 'its socket or a certificate file cannot be read by this user';
   if (code === '28P01' || code === '28000') return 'user or password is wrong';
   if (code === '3D000') return 'the database does not exist';
+  if (code === '42501') return 'the role may not connect to this database';
+  if (code === '53300') return 'it has no connection left';
+  if (TLS_CODES.test(code)) return `its certificate cannot be verified (${code}), see sslmode and sslrootcert`;
+  if (messageOf(cause).includes('does not support SSL')) return 'it does not offer TLS, but sslmode asks for it';
   return code || 'no answer';
 }

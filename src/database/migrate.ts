@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
 import { connect } from './connections.js';
 import { migrationDataSource } from './data-source.js';
-import { MIGRATIONS } from './migrations/index.js';
+import { DatabaseRefusedError } from './database.errors.js';
+import { compareMigrations } from './migration-state.js';
+import { refuseUnfitDatabase } from './preconditions.js';
 
 /** Any fixed number: "gatehous" in ASCII, so that a stranger who finds the lock can tell whose it is. */
 const MIGRATION_LOCK = 0x6761_7465n;
@@ -14,12 +16,14 @@ const LOCK_PAUSE_MS = 100;
  * migration runs once; a process that finds nothing to do needs no right to change the schema.
  *
  * @returns the names of the migrations that ran here
- * @throws DatabaseUnreachableError when no connection can be had
+ * @throws DatabaseUnreachableError when no connection can be had; UnfitDatabaseError; DatabaseRefusedError
  */
 export async function migrate(url: string): Promise<string[]> {
   const client = await connect(url, 'gatehouse migrations');
   try {
-    if ((await compareMigrations(client)).pending.length === 0) return [];
+    const state = await compareMigrations(client);
+    await refuseUnfitDatabase(client, state);
+    if (state.pending.length === 0) return [];
     // Held by a transaction, not by the session, so that it also works through a transaction pooler.
     await client.query('BEGIN');
     while (!(await lock(client))) await sleep(LOCK_PAUSE_MS);
@@ -31,6 +35,8 @@ export async function migrate(url: string): Promise<string[]> {
     } finally {
       await dataSource.destroy();
     }
+  } catch (cause) {
+    throw DatabaseRefusedError.of(cause) ?? cause;
   } finally {
     await client.end();
   }
@@ -45,24 +51,4 @@ async function lock(client: ClientBase): Promise<boolean> {
     `SELECT pg_try_advisory_xact_lock(${MIGRATION_LOCK}) AS locked`,
   );
   return rows[0]?.locked === true;
-}
-
-/** How the schema of a database and this version stand to each other, by the names of migrations. */
-export interface MigrationState {
-  /** Not there yet. */
-  readonly pending: readonly string[];
-  /** There, and not known here: a newer version has been at work. */
-  readonly unknown: readonly string[];
-}
-
-export async function compareMigrations(client: ClientBase): Promise<MigrationState> {
-  const known = MIGRATIONS.map(({ name }) => name);
-  const table = await client.query<{ exists: boolean }>(`SELECT to_regclass('migrations') IS NOT NULL AS exists`);
-  if (!table.rows[0]?.exists) return { pending: known, unknown: [] };
-  const { rows } = await client.query<{ name: string }>('SELECT name FROM migrations ORDER BY id');
-  const done = rows.map(({ name }) => name);
-  return {
-    pending: known.filter((name) => !done.includes(name)),
-    unknown: done.filter((name) => !known.includes(name)),
-  };
 }

@@ -1,18 +1,23 @@
 import type { PoolClient } from 'pg';
-import { isLoopback } from '../config/web-address.js';
+import { databasePlace, isLocalDatabase, verifiesServer } from '../config/database-address.js';
 import { DatabasePool } from '../database/connections.js';
 import { DatabaseUnreachableError, isSchemaMissing } from '../database/database.errors.js';
-import { compareMigrations } from '../database/migrate.js';
+import { compareMigrations } from '../database/migration-state.js';
+import {
+  AUDIT_TABLE,
+  encodingObstacle,
+  foreignObstacles,
+  LEAST_VERSION,
+  type Obstacle,
+  ownTables,
+  rightObstacles,
+  versionObstacle,
+} from '../database/preconditions.js';
 import { counted } from '../text/numbers.js';
 import type { Check } from './examine.js';
 import { type Area, type Finding, ok, problem, warning } from './finding.js';
 import { emailFindings, keyUseFindings, revocationFindings } from './stored.checks.js';
 
-/** What the search of people is made of. */
-const EXTENSIONS = ['btree_gin', 'pg_trgm'];
-
-/** The oldest whose SQL has all that the house says: `gen_random_uuid()`, and extensions that its owner may install. */
-const LEAST_VERSION = 13;
 /** The oldest that PostgreSQL mends, as of November 2026. */
 const LEAST_MENDED_VERSION = 15;
 
@@ -25,23 +30,6 @@ const CONNECTIONS = 3;
 
 /** The same as between our clock and a provider's: sessions are judged by the database's. */
 const CLOCKS_APART_MS = 30_000;
-
-const EVERYTHING = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
-const AUDIT_TABLE = 'audit_entries';
-/** What the application does to its tables. The audit trail loses nothing but what is personal, which is an UPDATE. */
-const RIGHTS: Readonly<Record<string, readonly string[]>> = {
-  users: EVERYTHING,
-  oauth_accounts: EVERYTHING,
-  sessions: EVERYTHING,
-  sign_in_attempts: EVERYTHING,
-  pending_links: EVERYTHING,
-  revocations: EVERYTHING,
-  invitations: EVERYTHING,
-  [AUDIT_TABLE]: ['SELECT', 'INSERT', 'UPDATE'],
-  audit_chain: ['SELECT', 'INSERT', 'UPDATE'],
-  audit_redactions: EVERYTHING,
-  audit_unchained: ['SELECT', 'INSERT', 'DELETE'],
-};
 
 export interface ExaminedDatabase {
   readonly url: string;
@@ -110,22 +98,16 @@ export function databaseChecks(database: ExaminedDatabase): { checks: Check[]; c
 
 /** Whether what travels to the database can be read or changed on the way. */
 function connectionFindings(client: PoolClient, url: string): Finding[] {
-  const { hostname, host, pathname, searchParams } = new URL(url);
-  const where = `${host}${pathname}`;
-  // A path is a socket of this machine (libpq), and has no network to cross.
-  const isLocal = isLoopback(hostname) || hostname === '' || searchParams.get('host')?.startsWith('/') === true;
+  const where = databasePlace(url);
   const { stream } = (client as unknown as { connection: { stream: { encrypted?: boolean } } }).connection;
-  if (isLocal) return [ok('database', `The database at ${where} is reached, on this machine.`)];
+  if (isLocalDatabase(url)) return [ok('database', `The database at ${where} is reached, on this machine.`)];
   const remedy = 'Add ?sslmode=verify-full to DATABASE_URL, and sslrootcert=… where its certificate is of your own.';
   if (stream.encrypted !== true) {
     return [warning('database', `The database at ${where} is reached without TLS.`, remedy)];
   }
-  const isUnverified =
-    searchParams.get('sslmode') === 'no-verify' ||
-    (searchParams.get('uselibpqcompat') === 'true' && searchParams.get('sslmode') !== 'verify-full');
-  return isUnverified
-    ? [warning('database', `The database at ${where} is reached over TLS, but nobody checks who answers.`, remedy)]
-    : [ok('database', `The database at ${where} is reached over TLS.`)];
+  return verifiesServer(url)
+    ? [ok('database', `The database at ${where} is reached over TLS.`)]
+    : [warning('database', `The database at ${where} is reached over TLS, but nobody checks who answers.`, remedy)];
 }
 
 async function serverFindings(client: PoolClient): Promise<Finding[]> {
@@ -147,13 +129,7 @@ async function serverFindings(client: PoolClient): Promise<Finding[]> {
   const { version, number, encoding, read_only: isReadOnly, at } = server;
   return [
     versionFinding(version.split(' ')[0] ?? '', Math.floor(number / 10_000)),
-    encoding === 'UTF8'
-      ? ok('database', 'It keeps text as UTF8.')
-      : problem(
-          'database',
-          `It keeps text as ${encoding}, so many names cannot be stored.`,
-          "Make a new database with ENCODING 'UTF8' and move the data there with pg_dump.",
-        ),
+    encoding === 'UTF8' ? ok('database', 'It keeps text as UTF8.') : obstacleFinding(encodingObstacle(encoding)),
     ...(isReadOnly
       ? [
           problem(
@@ -167,10 +143,13 @@ async function serverFindings(client: PoolClient): Promise<Finding[]> {
   ];
 }
 
+function obstacleFinding({ what, remedy }: Obstacle): Finding {
+  return problem('database', what, remedy);
+}
+
 function versionFinding(version: string, major: number): Finding {
   if (major < LEAST_VERSION) {
-    const remedy = `Move to PostgreSQL ${LEAST_MENDED_VERSION} or newer.`;
-    return problem('database', `It is PostgreSQL ${version}, which Gatehouse does not run on.`, remedy);
+    return obstacleFinding(versionObstacle(version));
   }
   if (major < LEAST_MENDED_VERSION) {
     const what = `It is PostgreSQL ${version}, which gets no security fixes any more.`;
@@ -199,70 +178,15 @@ async function schemaFindings(client: PoolClient): Promise<Finding[]> {
     );
   }
   if (pending.length === 0) return [...found, ok('database', 'Its schema is up to date.')];
-  const { rows } = await client.query<{ schema: boolean; extension: boolean; absent: string[]; missing: string[] }>(
-    `
-    SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS schema,
-           has_database_privilege(current_database(), 'CREATE') AS extension,
-           ARRAY (SELECT unnest($1::text[]) EXCEPT SELECT name::text FROM pg_available_extensions ORDER BY 1) AS absent,
-           ARRAY (SELECT unnest($1::text[]) EXCEPT SELECT extname::text FROM pg_extension ORDER BY 1) AS missing`,
-    [EXTENSIONS],
-  );
-  const [may] = rows;
   const what = `${counted(pending.length, 'migration')} of this version ${pending.length === 1 ? 'is' : 'are'} not applied yet: ${pending.join(', ')}.`;
-  if (!may?.schema) {
-    found.push(
-      problem(
-        'database',
-        `${what} The role may not create tables.`,
-        'As the owner of the database: GRANT CREATE ON SCHEMA public TO the role, or run migrate as a role that may.',
-      ),
-    );
-  } else {
-    found.push(warning('database', what, 'The next start applies them, or: npm run cli -- migrate'));
-  }
-  if (may && may.absent.length > 0) {
-    found.push(
-      problem(
-        'database',
-        `${may.absent.join(' and ')}, by which people are searched, ${may.absent.length === 1 ? 'is' : 'are'} not on the server.`,
-        'Install the package of PostgreSQL’s additional modules (contrib) on the server.',
-      ),
-    );
-  } else if (may && may.missing.length > 0 && !may.extension) {
-    found.push(
-      problem(
-        'database',
-        `The role may not install ${may.missing.join(' and ')}, by which people are searched.`,
-        `As the owner of the database: ${may.missing.map((name) => `CREATE EXTENSION ${name}`).join('; ')}`,
-      ),
-    );
-  }
-  return found;
+  return [...found, warning('database', what, 'The next start applies them, or: npm run cli -- migrate')];
 }
 
 async function rightFindings(client: PoolClient): Promise<Finding[]> {
-  const wanted = Object.entries(RIGHTS).flatMap(([table, rights]) => rights.map((right) => ({ table, right })));
-  const { rows } = await client.query<{ name: string; lacking: string[] }>(
-    `
-    SELECT c.relname AS name,
-           coalesce(array_agg(w.name ORDER BY w.place) FILTER (WHERE NOT has_table_privilege(c.oid, w.name)), '{}') AS lacking
-    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (table_name, name, place)
-    JOIN pg_class c ON c.relname = w.table_name AND c.relkind IN ('r', 'p')
-    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
-    GROUP BY c.relname ORDER BY c.relname`,
-    [wanted.map(({ table }) => table), wanted.map(({ right }) => right)],
-  );
-  const lacking = rows.filter((row) => row.lacking.length > 0);
-  if (rows.length === 0) return [];
-  if (lacking.length === 0) return [ok('database', 'The role may read and write every table it needs to.')];
-  const rights = lacking.map((row) => `${row.lacking.join(', ')} on ${row.name}`);
-  return [
-    problem(
-      'database',
-      `The role lacks rights: ${rights.join('; ')}.`,
-      'As the owner of the tables, GRANT them to the role in DATABASE_URL.',
-    ),
-  ];
+  const state = await compareMigrations(client);
+  const obstacles = [...foreignObstacles(await ownTables(client), state), ...(await rightObstacles(client, state))];
+  if (obstacles.length > 0) return obstacles.map(obstacleFinding);
+  return state.applied.length === 0 ? [] : [ok('database', 'The role may read and write every table it needs to.')];
 }
 
 /** A trail that whoever holds the application's password can rewrite proves less. */

@@ -1,4 +1,4 @@
-import { type Config, ConfigurationError, loadConfig } from '../config/config.js';
+import { type Config, ConfigurationError, loadConfig, loadExaminedConfig } from '../config/config.js';
 import { DEVELOPMENT_KEY_ID } from '../config/development-key.js';
 import type { Environment } from '../config/environment.js';
 import { type KnownProvider, present, settingPrefix } from '../config/provider-settings.js';
@@ -18,11 +18,16 @@ export interface ReadEnvironment {
 }
 
 /** Reads the settings although some may be wrong, so that the rest is examined all the same. Makes no key. */
-export function examineEnvironment(environment: Environment, catalogue: readonly KnownProvider[]): ReadEnvironment {
-  const unkeyed = present(environment, 'SECRET_KEYS') === undefined && environment.NODE_ENV !== 'production';
+export function examineEnvironment(
+  environment: Environment,
+  catalogue: readonly KnownProvider[],
+  ids: readonly string[],
+): ReadEnvironment {
+  const unkeyed =
+    present(environment, 'SECRET_KEYS') === undefined && present(environment, 'NODE_ENV') !== 'production';
   const given = unkeyed ? { ...environment, SECRET_KEYS: PLACEHOLDER_KEY } : environment;
   try {
-    return { config: loadConfig(given, catalogue), wrong: new Set(), findings: [] };
+    return { config: loadConfig(given, catalogue, ids), wrong: new Set(), findings: [] };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     const wrong = new Set(error.problems.map(({ setting }) => setting));
@@ -33,13 +38,14 @@ export function examineEnvironment(environment: Environment, catalogue: readonly
         `Mend ${setting} in the environment or in .env: Gatehouse does not start like this.`,
       ),
     );
-    return { config: readTheRest(given, catalogue, error.problems), wrong, findings };
+    return { config: readTheRest(given, catalogue, ids, error.problems), wrong, findings };
   }
 }
 
 function readTheRest(
   environment: Environment,
   catalogue: readonly KnownProvider[],
+  ids: readonly string[],
   problems: readonly Problem[],
 ): Config | undefined {
   const wrong = problems.map(({ setting }) => setting);
@@ -60,7 +66,7 @@ function readTheRest(
     ...(wrong.includes('SECRET_KEYS') ? { SECRET_KEYS: PLACEHOLDER_KEY } : {}),
   };
   try {
-    return loadConfig(rest, catalogue);
+    return loadExaminedConfig(rest, catalogue, ids);
   } catch (error) {
     if (error instanceof ConfigurationError) return undefined;
     throw error;

@@ -4,13 +4,20 @@ import { isLoopback } from '../config/web-address.js';
 import { type Finding, ok, warning } from './finding.js';
 
 /** What the settings say by themselves; that they can be read has been seen to. */
-export function settingsFindings({ production, warnings }: Config): Finding[] {
+export function settingsFindings({ production, warnings, unknownNames }: Config): Finding[] {
   const mode = production ? 'production' : 'development';
   return [
     ok('settings', `Every setting can be read (NODE_ENV is ${mode}).`),
-    ...warnings.map((sentence) =>
-      warning('settings', sentence, 'Set HOST to a loopback address, or BASE_URL to the address that browsers use.'),
-    ),
+    ...warnings.map(({ what, remedy }) => warning('settings', what, remedy)),
+    ...(unknownNames.length === 0
+      ? []
+      : [
+          warning(
+            'settings',
+            `These names in the environment or in .env are not settings: ${unknownNames.join(', ')}.`,
+            'Correct them as .env.example has them, or remove them. Nothing reads them.',
+          ),
+        ]),
   ];
 }
 

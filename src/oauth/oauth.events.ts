@@ -1,4 +1,5 @@
 import { OnEvent } from '@nestjs/event-emitter';
+import { noteHook } from './decorated-hooks.js';
 import { OAuthError } from './oauth.errors.js';
 import type { ProviderProfile, TokenSet } from './provider.js';
 
@@ -126,15 +127,14 @@ export function OnOAuthAuthorized(provider?: string) {
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<Listener>,
   ): void => {
-    const decide = descriptor.value;
-    if (!decide) throw new TypeError(`@OnOAuthAuthorized() stands on "${String(name)}", which is no method.`);
-    const already = decidesAbout.get(decide);
+    const already = descriptor.value && decidesAbout.get(descriptor.value);
     if (already) {
       // Wrapped once more, the method would be asked for neither: each wrapping lets the other's provider through.
       already.push(provider);
       return;
     }
     const providers = [provider];
+    const decide = noteHook(OAUTH_AUTHORIZED, target, name, descriptor.value, providers);
     const asked: AuthorizedListener = function (this: unknown, event) {
       return providers.includes(undefined) || providers.includes(event.provider) ? decide.call(this, event) : allow;
     };
@@ -155,6 +155,7 @@ export function OnOAuthStarting() {
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<Listener>,
   ): void => {
+    noteHook(OAUTH_STARTING, target, name, descriptor.value, [undefined]);
     listen(OAUTH_STARTING, target, name, descriptor);
   };
 }

@@ -1,8 +1,8 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import { type Config, ConfigurationError } from '../config/config.js';
+import { type Config, ConfigurationError, providerIn } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
-import { type ProviderSettings, settingPrefix } from '../config/provider-settings.js';
+import { type ProviderSettings, RESERVED_IDS, settingPrefix } from '../config/provider-settings.js';
 import { ProviderDiscovery } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
 import { type ProviderAnswer, ProviderHttp } from './provider-http.js';
@@ -11,11 +11,6 @@ import { own } from '../text/own.js';
 
 /** Settings that stand in for the environment: the built-in stand-in speaks as a provider that nobody configured. */
 export const STAND_IN_SETTINGS = Symbol('stand-in settings');
-/** First path segments that are not a provider's; and `confirm`, for `/account/link/confirm` is where a link waits for a yes. */
-const RESERVED_IDS = new Set(
-  ['account', 'admin', 'api', 'assets', 'confirm', 'health', 'login', 'logout', 'metrics', 'stand-in'], // prettier-ignore
-);
-
 export type StandInSettings = Readonly<Record<string, ProviderSettings>>;
 
 /** A provider together with what this installation says about it. */
@@ -198,6 +193,8 @@ export class ConfiguredProvider {
 @Injectable()
 export class ProviderRegistry implements OnApplicationBootstrap {
   readonly #providers = new Map<string, ConfiguredProvider>();
+  /** Of every provider that was added, configured or not. */
+  readonly #ids = new Set<string>();
   // Passport keeps strategies in one process-wide table; two applications in a process must not share entries.
   readonly #instance = randomUUID();
 
@@ -207,12 +204,13 @@ export class ProviderRegistry implements OnApplicationBootstrap {
     private readonly http: ProviderHttp,
   ) {}
 
-  /** Takes a provider in when it is configured. @throws ConfigurationError, TypeError for a second one of that id */
+  /** Takes a provider in when it is configured. @throws ConfigurationError, also for a second one of that id */
   add(provider: OAuthProvider): ConfiguredProvider | undefined {
-    if (this.#providers.has(provider.id)) throw new TypeError(`Two providers have the id "${provider.id}".`);
-    if (RESERVED_IDS.has(provider.id))
-      throw new TypeError(`"${provider.id}" is a route of ours, and no provider's id.`);
-    const settings = this.config.provider(provider) ?? own(this.standIns, provider.id);
+    const { id } = provider;
+    if (this.#providers.has(id)) throw ofExtension(`bring a second provider with the id "${id}"`);
+    if (RESERVED_IDS.has(id)) throw ofExtension(`bring a provider with the id "${id}", which is a route of Gatehouse`);
+    this.#ids.add(id);
+    const settings = this.config.provider(provider) ?? own(this.standIns, id);
     if (!settings) return undefined;
     const configured = new ConfiguredProvider(provider, settings, this.http, this.config.baseUrl);
     this.#providers.set(provider.id, configured);
@@ -220,11 +218,15 @@ export class ProviderRegistry implements OnApplicationBootstrap {
   }
 
   onApplicationBootstrap(): void {
-    if (this.#providers.size === 0 && this.config.production) {
-      throw new ConfigurationError([
-        { setting: '<ID>_CLIENT_ID', message: 'no provider is configured, so nobody could sign in' },
-      ]);
+    const problems = [];
+    if (this.#providers.size === 0) {
+      const message = `no provider is configured, so no user could sign in${this.config.production ? '' : '; the stand-in needs a loopback BASE_URL and HOST, and a database on this machine'}`; // prettier-ignore
+      problems.push({ setting: '<ID>_CLIENT_ID', message });
     }
+    if (!this.config.adminAccounts.every((account) => this.exists(providerIn(account)))) {
+      problems.push({ setting: 'ADMIN_ACCOUNTS', message: 'names a provider that does not exist' });
+    }
+    if (problems.length > 0) throw new ConfigurationError(problems);
   }
 
   /** @throws OAuthError `unknown_provider` */
@@ -240,6 +242,11 @@ export class ProviderRegistry implements OnApplicationBootstrap {
 
   has(id: string): boolean {
     return this.#providers.has(id);
+  }
+
+  /** Whether settings could configure a provider of this id, whether they do or not. */
+  exists(id: string): boolean {
+    return this.#ids.has(id) || this.config.providerIds.includes(id);
   }
 
   get baseUrl(): string {
@@ -260,6 +267,10 @@ export class ProviderRegistry implements OnApplicationBootstrap {
   strategyName(id: string): string {
     return `${id} ${this.#instance}`;
   }
+}
+
+function ofExtension(message: string): ConfigurationError {
+  return new ConfigurationError([{ setting: 'EXTENSIONS', message }]);
 }
 
 /** Whether a sign-in can be made from these addresses without asking the provider for more. */

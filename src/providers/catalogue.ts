@@ -88,6 +88,9 @@ const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {
   zitadel: async () => (await import('./zitadel.js')).zitadel,
 };
 
+/** Every id of the list, without reading a file of it. */
+export const PROVIDER_IDS: readonly string[] = Object.keys(CATALOGUE);
+
 /** Reads the providers of the list that are wanted, in its order; all of them unless told otherwise. */
 export async function loadProviders(isWanted: (id: string) => boolean = () => true): Promise<readonly OAuthProvider[]> {
   const providers: OAuthProvider[] = [];

@@ -1,7 +1,7 @@
 import { Strategy as GoogleStrategy } from 'passport-google-oauth20';
 import type { Strategy } from 'passport';
 import { z } from 'zod';
-import { canonicalDomain } from '../config/domain.js';
+import { canonicalDomain, emailDomain } from '../config/domain.js';
 import { email, flag, strictText, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
@@ -43,7 +43,7 @@ export const google = defineProvider({
   }),
   prompt: 'consent',
   settings: {
-    HOSTED_DOMAIN: { meaning: 'only accounts whose verified `hd` claim equals it' },
+    HOSTED_DOMAIN: { meaning: 'only accounts whose verified `hd` claim equals it; one domain', canonical: emailDomain },
     REQUIRE_HOSTED_DOMAIN: {
       meaning: '`1`: with `ALLOWED_EMAIL_DOMAINS`, only accounts whose verified `hd` claim is one of them',
       pattern: /^[01]$/,
@@ -67,7 +67,7 @@ export const google = defineProvider({
   }),
   checkClaims({ hd }, { own, allowedEmailDomains }) {
     // The `hd` parameter only chooses what Google offers; only the verified claim says whose account it is.
-    if (own.HOSTED_DOMAIN !== undefined && hd !== own.HOSTED_DOMAIN) {
+    if (own.HOSTED_DOMAIN !== undefined && canonicalDomain(hd ?? '') !== own.HOSTED_DOMAIN) {
       throw new OAuthError('hosted_domain_not_allowed', 'decision', 'another hosted domain, or none');
     }
     // A personal Google account can have a verified address of a company, and keep it after its owner has left.

@@ -1,14 +1,16 @@
-import { Controller, Get, Header, Headers, UseFilters } from '@nestjs/common';
+import { Controller, Get, Header, Headers, UseFilters, UseGuards } from '@nestjs/common';
 import { Public } from '../access/access.decorators.js';
 import { bearerToken, unauthorized } from './bearer-token.js';
 import { RefusalFilter } from './refusal.filter.js';
 import { OAuthRefusal } from './stand-in.errors.js';
 import { StandInTokens } from './stand-in-tokens.js';
+import { ThisMachineGuard } from './this-machine.guard.js';
 
 const SCOPE = 'https://www.googleapis.com/auth/calendar.readonly';
 
 /** One address of Google's API, for the example of the README: the calendars of a test user. */
 @Public()
+@UseGuards(ThisMachineGuard)
 @UseFilters(RefusalFilter)
 @Controller('calendar/v3')
 export class StandInCalendarController {

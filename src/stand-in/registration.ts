@@ -1,7 +1,6 @@
 import { hkdfSync } from 'node:crypto';
 import type { Config } from '../config/config.js';
 import type { ProviderSettings } from '../config/provider-settings.js';
-import { isLoopback } from '../config/web-address.js';
 
 /** How Gatehouse, the only client there is, stands in the stand-in's books, and where the stand-in is. */
 export class Registration {
@@ -16,8 +15,8 @@ export class Registration {
     this.clientSecret = deriveSecret(config);
     this.redirectUri = `${config.baseUrl}/google/authorized`;
     this.issuer = `${config.baseUrl}/stand-in`;
-    // A browser finds us at BASE_URL. The server calls itself on this machine, whatever proxy stands in front.
-    const backChannel = `http://${loopbackHost(config.host)}:${config.port}/stand-in`;
+    // Where it listens, which is a loopback address; BASE_URL can name another port, of a proxy of the developer's own.
+    const backChannel = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}/stand-in`;
     this.endpoints = Object.freeze({
       authorization_endpoint: `${this.issuer}/authorize`,
       token_endpoint: `${backChannel}/token`,
@@ -34,11 +33,4 @@ function deriveSecret(config: Config): string {
   if (!newest) throw new TypeError('The key ring is empty.');
   const info = 'gatehouse/stand-in client secret';
   return Buffer.from(hkdfSync('sha256', newest.bytes, Buffer.alloc(0), info, 32)).toString('base64url');
-}
-
-/** The loopback address on which the app can be reached; one that listens everywhere listens on 127.0.0.1 too. */
-function loopbackHost(host: string): string {
-  const name = host.replace(/^\[|\]$/g, '');
-  if (!isLoopback(name)) return '127.0.0.1';
-  return name.includes(':') ? `[${name}]` : name;
 }

@@ -11,6 +11,7 @@ import {
   Render,
   Req,
   UseFilters,
+  UseGuards,
 } from '@nestjs/common';
 import type { Request } from 'express';
 import { z } from 'zod';
@@ -26,6 +27,7 @@ import { clientForm, formOf, readForm, revocationForm, tokenForms } from './requ
 import { SigningKey } from './signing-key.js';
 import { OAuthRefusal, StandInError } from './stand-in.errors.js';
 import { StandInTokens, type TokenAnswer } from './stand-in-tokens.js';
+import { ThisMachineGuard } from './this-machine.guard.js';
 
 /** What the consent page posts back: the request it was shown for, and one answer. */
 const choice = z.union([
@@ -34,6 +36,7 @@ const choice = z.union([
 ]);
 
 @Public()
+@UseGuards(ThisMachineGuard)
 @UseFilters(RefusalFilter)
 @Controller('stand-in')
 export class StandInController {

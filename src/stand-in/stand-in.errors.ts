@@ -4,13 +4,16 @@
  */
 export class StandInError extends Error {
   override readonly name = 'StandInError';
-  readonly code = 'validation_failed';
-  readonly status = 400;
+  readonly status: number;
   /** Our own sentence, so the error page may show it. */
   readonly publicReason: string;
 
-  constructor(message: string) {
+  constructor(
+    message: string,
+    readonly code: 'validation_failed' | 'forbidden' = 'validation_failed',
+  ) {
     super(message);
+    this.status = code === 'forbidden' ? 403 : 400;
     this.publicReason = message;
   }
 }

@@ -24,14 +24,16 @@ export const ADA_ACCOUNT = `google:${ADA.claims.sub}`;
  *   POST /stand-in/revoke                             ends a grant
  *   GET  /calendar/v3/users/me/calendarList           the calendars of a test user, for the README's example
  *
+ * Only for requests of this machine (this-machine.guard), and only where settings keep it there (config/stand-in).
  * Calls crypto/ to seal, and asks oauth-accounts/ which scopes routes require; how Gatehouse is its client stands in `registration`. Deliberately not here:
  * passwords and sessions (the page asks every time), a table, a second client, production.
  */
 @Module({})
 export class StandInModule {
   static forRoot(config: Config): DynamicModule {
-    // It lets anybody be anybody. main does not even load it in production; this is the second lock.
-    if (config.production) throw new TypeError('The stand-in for Google is not for production.');
+    // It lets every visitor be every user. main does not even load it elsewhere; this is the second lock.
+    if (config.production || !config.standIn)
+      throw new TypeError('The stand-in for Google is for development on this machine.');
     return {
       module: StandInModule,
       controllers: [StandInController, StandInCalendarController],

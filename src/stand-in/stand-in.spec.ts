@@ -6,7 +6,7 @@ import type { Response } from 'express';
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as oauth from 'oauth4webapi';
@@ -103,13 +103,61 @@ describe('a whole sign-in', () => {
   });
 });
 
+describe('a request that does not come straight from this machine', () => {
+  const ROUTES = [
+    ['get', '/stand-in/.well-known/openid-configuration'],
+    ['get', '/stand-in/keys'],
+    ['get', '/stand-in/authorize'],
+    ['post', '/stand-in/authorize'],
+    ['post', '/stand-in/token'],
+    ['get', '/stand-in/userinfo'],
+    ['post', '/stand-in/userinfo'],
+    ['post', '/stand-in/revoke'],
+    ['get', '/calendar/v3/users/me/calendarList'],
+  ] as const;
+
+  it.each([
+    ['another Host', { host: 'sign-in.example.org' }],
+    ['a Host that only begins like this machine', { host: 'localhost.example.org' }],
+    ['a Host that is not one', { host: 'localhost:x' }],
+    ['Forwarded', { forwarded: 'for=127.0.0.1' }],
+    ['X-Forwarded-For', { 'x-forwarded-for': '127.0.0.1' }],
+    ['X-Forwarded-Host', { 'x-forwarded-host': 'localhost' }],
+    ['X-Forwarded-Proto', { 'x-forwarded-proto': 'http' }],
+    ['X-Forwarded-Port', { 'x-forwarded-port': '3000' }],
+    ['another X-Forwarded header, although it is empty', { 'x-forwarded-server': '' }],
+    ['Via', { via: '1.1 proxy' }],
+    ['X-Real-IP', { 'x-real-ip': '127.0.0.1' }],
+  ])('is refused at every route: %s', async (_, headers) => {
+    for (const [method, route] of ROUTES) {
+      const response = await http()[method](route).set(headers);
+      expect([route, response.status, response.body.code]).toEqual([route, 403, 'forbidden']);
+    }
+  });
+
+  it('is refused as nginx forwards it by default: HTTP/1.0', async () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.end(`GET /stand-in/keys HTTP/1.0\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toMatch(/^HTTP\/1\.\d 403 /);
+  });
+
+  it.each(['localhost', 'LOCALHOST:3000', '127.0.0.1:1', '[::1]:3000', 'gatehouse.localhost'])(
+    'is not one with the Host %s',
+    async (host) => {
+      await http().get('/stand-in/keys').set({ host }).expect(200);
+    },
+  );
+});
+
 describe('standInSettings', () => {
   it('sends browsers to BASE_URL and our own calls to the loopback address', () => {
-    const settings = standInSettings(configWith({ BASE_URL: 'https://sign-in.example.org' }));
+    const settings = standInSettings(configWith({ BASE_URL: 'https://localhost:8443' }));
 
-    expect(settings.issuer).toBe('https://sign-in.example.org/stand-in');
+    expect(settings.issuer).toBe('https://localhost:8443/stand-in');
     expect(settings.endpoints).toEqual({
-      authorization_endpoint: 'https://sign-in.example.org/stand-in/authorize',
+      authorization_endpoint: 'https://localhost:8443/stand-in/authorize',
       token_endpoint: `http://127.0.0.1:${port}/stand-in/token`,
       userinfo_endpoint: `http://127.0.0.1:${port}/stand-in/userinfo`,
       revocation_endpoint: `http://127.0.0.1:${port}/stand-in/revoke`,
@@ -121,8 +169,7 @@ describe('standInSettings', () => {
     ['::1', '[::1]'],
     ['127.0.0.1', '127.0.0.1'],
     ['localhost', 'localhost'],
-    ['0.0.0.0', '127.0.0.1'],
-    ['::', '127.0.0.1'],
+    ['[::1]', '[::1]'],
   ])('calls an app that listens on %s at %s', (host, called) => {
     const { endpoints } = standInSettings(configWith({ HOST: host, BASE_URL: 'http://localhost:3000' }));
 
@@ -139,7 +186,8 @@ describe('standInSettings', () => {
 
 describe('StandInModule', () => {
   it('refuses production', () => {
-    expect(() => StandInModule.forRoot({ ...config, production: true })).toThrow(/not for production/);
+    expect(() => StandInModule.forRoot({ ...config, production: true })).toThrow(/for development on this machine/);
+    expect(() => StandInModule.forRoot({ ...config, standIn: false })).toThrow(/for development on this machine/);
   });
 });
 

@@ -7,7 +7,8 @@ import { createApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/config.js';
 import type { Environment } from '../../src/config/environment.js';
 import { isMentioned } from '../../src/config/provider-settings.js';
-import { loadProviders, openIdProviders } from '../../src/providers/catalogue.js';
+import type { DecoratedHook } from '../../src/oauth/decorated-hooks.js';
+import { loadProviders, openIdProviders, PROVIDER_IDS } from '../../src/providers/catalogue.js';
 import { ADA_ACCOUNT, StandInModule, standInSettings } from '../../src/stand-in/stand-in.module.js';
 import { UNLIMITED } from './unlimited.js';
 
@@ -24,12 +25,14 @@ export interface TestApp {
  * Starts Gatehouse as main does, with these settings. Without GOOGLE_CLIENT_ID the stand-in plays Google.
  *
  * @param extensions modules with listeners, providers or pages of the test
+ * @param hooks those that must be asked; a test file has hooks of several applications
  */
 export async function startApp(
   databaseUrl: string,
   environment: Environment = {},
   extensions: Type[] = [],
   stallLimitMs?: number,
+  hooks: readonly DecoratedHook[] = [],
 ): Promise<TestApp> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(Number(environment.PORT ?? 0), '127.0.0.1', resolve));
@@ -45,11 +48,12 @@ export async function startApp(
       PORT: String(port),
     },
     listed,
+    PROVIDER_IDS,
   );
   const catalogue = [...listed, ...openIdProviders(config.oidcProviders)];
-  const standIn = catalogue.some((known) => config.provider(known))
-    ? undefined
-    : { settings: { google: standInSettings(config) }, module: StandInModule.forRoot(config) };
+  const standIn = config.standIn
+    ? { settings: { google: standInSettings(config) }, module: StandInModule.forRoot(config) }
+    : undefined;
   const adminAccounts = standIn && config.adminAccounts.length === 0 ? [ADA_ACCOUNT] : config.adminAccounts;
 
   const log: string[] = [];
@@ -68,6 +72,7 @@ export async function startApp(
       extensions,
       standIn,
       stallLimitMs,
+      hooks,
     },
     server,
     logger,
