@@ -422,14 +422,17 @@ function judged(status: number, encoding: unknown, bytes: Buffer): { code: strin
   if (typeof body?.error === 'string') return { code: 'provider_refused' };
   if (status === 429 || status >= 500) return { code: 'provider_unreachable' };
   if (!body || status !== 200) return { code: 'provider_answer_invalid' };
-  const isToken = (value: unknown) => typeof value === 'string' && value !== '' && value.length <= 8192;
+  const isMissing = (value: unknown) => value === undefined || value === null || value === '';
+  const isToken = (value: unknown) => typeof value === 'string' && value !== '' && value.length <= 64 * 1024;
+  const isScope = (value: unknown) => (Array.isArray(value) ? value : [value]).every((one) => typeof one === 'string');
+  const isNumber = (value: unknown) => /^\d{1,15}(\.\d+)?$/.test(JSON.stringify(value).replaceAll('"', ''));
   const legal =
     isToken(body.access_token) &&
     isToken(body.id_token) &&
-    /^bearer$/i.test(typeof body.token_type === 'string' ? body.token_type : '') &&
-    (body.refresh_token === undefined || isToken(body.refresh_token)) &&
-    (body.scope === undefined || typeof body.scope === 'string') &&
-    (body.expires_in === undefined || /^\d{1,15}$/.test(JSON.stringify(body.expires_in).replaceAll('"', '')));
+    (isMissing(body.token_type) || /^bearer$/i.test(JSON.stringify(body.token_type).replaceAll('"', ''))) &&
+    (isMissing(body.refresh_token) || isToken(body.refresh_token)) &&
+    (isMissing(body.scope) || isScope(body.scope)) &&
+    (isMissing(body.expires_in) || isNumber(body.expires_in));
   return legal ? { code: 'ok', name: body.name as string } : { code: 'provider_answer_invalid' };
 }
 

@@ -24,7 +24,7 @@ export const text = z.unknown().optional().transform(visible);
 export const strictText = z.string().nullish().transform(visible);
 
 /** An email address. */
-export const email = strictText;
+export const email = z.string().nullish().transform(visible);
 
 /** True only when the provider says `true`. */
 export const flag = z

@@ -14,10 +14,13 @@ describe('createHttpServer', () => {
   });
 });
 
+/** Long enough for a busy machine to send something. */
+const LIMIT_MS = 1000;
+
 describe('disconnectStalled', () => {
   /** @returns how many bytes of the response a client gets, which reads at once or when the server has hung up */
   async function received(handler: express.RequestHandler, readsAtOnce: boolean): Promise<number> {
-    const app = express().use(disconnectStalled(100));
+    const app = express().use(disconnectStalled(LIMIT_MS));
     const ended = new Promise((resolve) => {
       app.get('/', (request, response, next) => {
         response.once('close', resolve);
@@ -51,7 +54,7 @@ describe('disconnectStalled', () => {
   });
 
   it('leaves a response alone that has nothing to send yet', async () => {
-    const late: express.RequestHandler = (_request, response) => void setTimeout(() => response.end('late'), 400);
+    const late: express.RequestHandler = (_request, response) => void setTimeout(() => response.end('late'), 3 * LIMIT_MS);
     expect(await received(late, true)).toBeGreaterThan('late'.length);
   });
 });
