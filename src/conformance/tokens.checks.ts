@@ -194,7 +194,7 @@ async function needsReconnect(trial: Trial, browser: Browser, reason: string, wh
 
 /** Unlinks the account of somebody who has another one beside it. @returns what was sent to the provider */
 async function unlinked(trial: Trial): Promise<Received[]> {
-  const { browser, account } = await trial.signedIn();
+  const { browser, account } = await justAuthenticated(trial);
   await trial.addSecondAccount(await trial.userId(browser));
   const requests = await trial.during(
     async () => {
@@ -210,6 +210,16 @@ async function unlinked(trial: Trial): Promise<Received[]> {
   );
   noComplaints(trial, 'unlinking');
   return requests;
+}
+
+/** A sign-in after which a protected action is open: where the provider reports when the user authenticated, just now. */
+async function justAuthenticated(trial: Trial): ReturnType<Trial['signedIn']> {
+  trial.played.forge = (claims, sign) => sign({ ...claims, auth_time: Math.floor(Date.now() / 1000) });
+  try {
+    return await trial.signedIn();
+  } finally {
+    trial.played.forge = undefined;
+  }
 }
 
 /** The provider is told after the answer; its row goes when it knows. */
