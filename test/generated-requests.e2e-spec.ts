@@ -121,7 +121,7 @@ async function everyone(): Promise<Record<Role, string>> {
     await database.query('UPDATE users SET role = $1 WHERE id = $2', [role, id]);
     cookies[role] = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   }
-  return cookies as Record<Role, string>;
+  return cookies;
 }
 
 const encoded = (part: string) => encodeURIComponent(Buffer.from(part).toString());

@@ -177,7 +177,9 @@ const DEPTH_LIMIT = 64;
 export function isShallow(value: unknown): boolean {
   let level = [value];
   for (let depth = 0; depth <= DEPTH_LIMIT && level.length > 0; depth++) {
-    level = level.flatMap((part) => (typeof part === 'object' && part !== null ? Object.values(part) : []));
+    level = level.flatMap((part) =>
+      typeof part === 'object' && part !== null ? Object.values<unknown>({ ...part }) : [],
+    );
   }
   return level.length === 0;
 }

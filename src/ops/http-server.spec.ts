@@ -54,7 +54,8 @@ describe('disconnectStalled', () => {
   });
 
   it('leaves a response alone that has nothing to send yet', async () => {
-    const late: express.RequestHandler = (_request, response) => void setTimeout(() => response.end('late'), 3 * LIMIT_MS);
+    const late: express.RequestHandler = (_request, response) =>
+      void setTimeout(() => response.end('late'), 3 * LIMIT_MS);
     expect(await received(late, true)).toBeGreaterThan('late'.length);
   });
 });
