@@ -411,10 +411,19 @@ describe('a request that is not as it must be', () => {
     for (const [method, address] of [
       ['GET', `/api/admin/users/${NO_ID}?a=1`],
       ['DELETE', `/api/admin/users/${NO_ID}/sessions?a=1`],
+      ['POST', `/api/admin/users/${NO_ID}/release-email?a=1`],
       ['DELETE', `/api/admin/accounts/${NO_ID}?a=1`],
     ] as const) {
       expect(code(await judge.ask(admin.browser, method, address))).toEqual([400, 'validation_failed']);
     }
+  });
+});
+
+describe('a released email address', () => {
+  it('is no longer that of the user, who is returned', async () => {
+    const ada = await house.come(house.somebodyAt('google'));
+    const answer = await judge.ask(admin.browser, 'POST', `/api/admin/users/${ada.id}/release-email`);
+    expect([answer.status, answer.body]).toMatchObject([200, { id: ada.id, emailVerified: false }]);
   });
 });
 

@@ -204,7 +204,7 @@ describe('GET /api/admin/dashboard', () => {
     const other = await startApp(database.url, provider.environment('GOOGLE'));
     const somebody = await signInSomebody(other, provider);
     const browser = new Browser(app.url);
-    for (const [name, value] of somebody.browser.cookies) browser.cookies.set(name, value);
+    browser.sessionToken = somebody.browser.sessionToken;
     await other.close();
     return { browser, user: somebody.user };
   }
@@ -237,7 +237,7 @@ describe('counting', () => {
     const other = await startApp(database.url, { ...provider.environment('GOOGLE'), DATABASE_POOL_SIZE: '1' });
     try {
       const browser = new Browser(other.url);
-      for (const [name, value] of admin.cookies) browser.cookies.set(name, value);
+      browser.sessionToken = admin.sessionToken;
       await numbers(browser);
       const { DataSource } = await import('typeorm');
       const [row] = await other.nest
@@ -255,7 +255,7 @@ describe('counting', () => {
     const other = await startApp(database.url, provider.environment('GOOGLE'));
     try {
       const browser = new Browser(other.url);
-      for (const [name, value] of admin.cookies) browser.cookies.set(name, value);
+      browser.sessionToken = admin.sessionToken;
       const known = await numbers(browser);
       const letGo = await database.hold('LOCK TABLE revocations IN ACCESS EXCLUSIVE MODE');
       const again = numbers(browser);
@@ -307,7 +307,7 @@ describe('GET /admin', () => {
     await database.query(`UPDATE oauth_accounts SET provider = '<b>"x' WHERE provider = 'github'`);
     const other = await startApp(database.url, provider.environment('GOOGLE'));
     const browser = new Browser(other.url);
-    for (const [name, value] of admin.cookies) browser.cookies.set(name, value);
+    browser.sessionToken = admin.sessionToken;
     const html = await page(browser);
     await other.close();
     expect(html).toContain('&lt;b&gt;&quot;x');

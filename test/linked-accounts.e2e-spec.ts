@@ -487,5 +487,5 @@ describe('the statement of a page', () => {
     expect(seen['-linkedAt {"q":"person 77","provider":"slack"}']).toMatch(
       /on oauth_accounts_search\b.*\n +Index Cond: \(\(provider = 'slack'/,
     );
-  });
+  }, 180_000);
 });

@@ -202,7 +202,7 @@ async function accountsOf(browser: Browser): Promise<Record<string, unknown>[]> 
 /** The same person with the same session, at another application. */
 function copyOf(browser: Browser, at: TestApp): Browser {
   const copy = new Browser(at.url);
-  for (const [name, value] of browser.cookies) copy.cookies.set(name, value);
+  copy.sessionToken = browser.sessionToken;
   return copy;
 }
 

@@ -79,7 +79,7 @@ async function home(browser: Browser): Promise<string> {
 /** The same person with the same session, at another application or in another connection. */
 function copyOf(browser: Browser, at = app): Browser {
   const copy = new Browser(at.url);
-  for (const [name, value] of browser.cookies) copy.cookies.set(name, value);
+  copy.sessionToken = browser.sessionToken;
   return copy;
 }
 
