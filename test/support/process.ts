@@ -98,7 +98,7 @@ export async function startWithNpm(environment: Record<string, string>): Promise
 export async function startProcess(environment: Record<string, string>): Promise<GatehouseProcess> {
   const port = environment.PORT ?? String(await freePort());
   const { child, output } = spawnGatehouse({ ...environment, PORT: port });
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://localhost:${port}`;
   const giveUpAt = Date.now() + START_LIMIT_MS;
   for (;;) {
     if (child.exitCode !== null || Date.now() > giveUpAt) {
