@@ -256,5 +256,5 @@ describe('the statement of a page', () => {
     expect(seen['-createdAt {"blocked":"true"}']).toContain('users_blocked');
     expect(seen['-createdAt {"q":"abcd12"}']).toContain('users_search');
     expect(seen['invitations -invitedAt {"state":"open"}']).toContain('invitations_open');
-  });
+  }, 180_000);
 });
