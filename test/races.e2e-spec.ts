@@ -23,6 +23,7 @@ beforeAll(async () => {
     DATABASE_URL: database.url,
     SECRET_KEYS: `test:${randomBytes(32).toString('base64')}`,
     LOG_LEVEL: 'debug',
+    SESSIONS_PER_USER: '1000',
     ...provider.environment('GOOGLE'),
   };
   processes = await Promise.all([startProcess(environment), startProcess(environment)]);
@@ -141,7 +142,10 @@ describe('the statements of a sign-in', () => {
   };
 
   it('are 3 for somebody new, BEGIN and COMMIT counted, and one call of the provider', async () => {
-    provider.addPerson({ sub: 'counted', email: 'counted@example.com', email_verified: true }, 'counted');
+    provider.addPerson(
+      { sub: 'counted', email: 'counted@example.com', email_verified: true, name: 'Counted' },
+      'counted',
+    );
     const calls = provider.count('token') + provider.count('userinfo');
     expect(await statementsOf(signIn(browserAt(0), 'counted'))).toBe(3);
     expect(provider.count('token') + provider.count('userinfo') - calls).toBe(1);
