@@ -32,7 +32,7 @@ export async function readUserinfo(
   refuseFailures(answer);
   const claims = jsonObject(answer.text);
   if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');
-  if (isError(claims)) {
+  if (isError(claims, json !== undefined)) {
     throw new OAuthError('provider_refused', step, `answered 200 with ${loggedError(claims.error)}`);
   }
   return claims;
@@ -75,8 +75,9 @@ function jsonBody(json: Readonly<Record<string, unknown>>, headers: Readonly<Rec
  * An error that came with status 200: that of OAuth, or that of GraphQL, where `errors` without `data` mean that
  * nothing was read. With `data` they say that a part is missing, and `claims` knows whether it is needed.
  */
-function isError({ error, errors, data }: Readonly<Record<string, unknown>>): boolean {
-  return typeof error === 'string' || (Array.isArray(errors) && errors.length > 0 && (data ?? undefined) === undefined);
+function isError({ error, errors, data }: Readonly<Record<string, unknown>>, isGraphQl: boolean): boolean {
+  if (typeof error === 'string' && error.trim() !== '') return true;
+  return isGraphQl && Array.isArray(errors) && errors.length > 0 && (data ?? undefined) === undefined;
 }
 
 function refuseFailures({ status, text }: ProviderAnswer): void {

@@ -21,10 +21,14 @@ export const paypal = defineProvider({
   claims: z.object({
     user_id: subject,
     name: text,
-    emails: z.array(z.object({ value: email, primary: flag, confirmed: flag })).nullish(),
+    // Only the primary address decides, so only that one is checked.
+    emails: z
+      .array(z.looseObject({ primary: flag }))
+      .nullish()
+      .transform((addresses): unknown => addresses?.find(({ primary }) => primary))
+      .pipe(z.object({ value: email, confirmed: flag }).optional()),
   }),
-  toProfile({ user_id, name, emails }) {
-    const email = emails?.find(({ primary }) => primary);
-    return { subject: user_id, name, email: email?.value, emailVerified: email?.confirmed === true };
+  toProfile({ user_id, name, emails: primary }) {
+    return { subject: user_id, name, email: primary?.value, emailVerified: primary?.confirmed === true };
   },
 });

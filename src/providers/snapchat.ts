@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { display, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 const SCOPE = 'https://auth.snapchat.com/oauth2/api/user';
@@ -24,7 +24,7 @@ export const snapchat = defineProvider({
   },
   claims: z.object({
     data: z.object({
-      me: z.object({ externalId: subject, displayName: text, bitmoji: z.object({ avatar: text }).nullish() }),
+      me: z.object({ externalId: subject, displayName: text, bitmoji: display(z.object({ avatar: text })) }),
     }),
   }),
   // The external id is another one for each organization that registers applications.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { display, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -21,7 +21,7 @@ export const stripe = defineProvider({
   },
   emails: 'unverified',
   quirks: { pkce: false, keptDetails: ['stripe_user_id'] },
-  claims: z.object({ id: subject, email: text, business_profile: z.object({ name: text }).nullish() }),
+  claims: z.object({ id: subject, email: text, business_profile: display(z.object({ name: text })) }),
   toProfile: ({ id, email, business_profile }) => ({ subject: id, email, name: business_profile?.name }),
   async revoke({ http, endpoints: { revocation_endpoint = '' }, settings, step }, { details }) {
     const form = { client_id: settings.clientId, stripe_user_id: details?.stripe_user_id ?? '' };
