@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { transformFile } from '@swc/core';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -385,19 +386,9 @@ async function ask(url: string, statements: string): Promise<unknown[]> {
 
 /** A small program that starts Postgres, says where it is, and waits or forgets to stop. */
 async function compile(program: string): Promise<string> {
-  for (const room of ['config', 'database']) await mkdir(join(program, room), { recursive: true });
+  await mkdir(program, { recursive: true });
   await writeFile(join(program, 'package.json'), '{"type":"module"}');
-  const sources = (await readdir(ROOM)).filter((name) =>
-    /^(connections|database\.errors|(embedded-)?postgres.*(?<!\.spec))\.ts$/.test(name),
-  );
-  for (const source of ['config/plain-error.ts', ...sources.map((name) => `database/${name}`)]) {
-    const { code } = await transformFile(join(ROOM, '..', source), {
-      swcrc: false,
-      module: { type: 'es6' },
-      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
-    });
-    await writeFile(join(program, source.replace(/ts$/, 'js')), code);
-  }
+  await compileWithImports(join(ROOM, 'embedded-postgres.ts'), program);
   await writeFile(
     join(program, 'main.js'),
     `import { startEmbeddedPostgres } from './database/embedded-postgres.js';
@@ -409,12 +400,30 @@ async function compile(program: string): Promise<string> {
   return program;
 }
 
+/** The source and all that it imports of `src`, in the same places below the folder. */
+async function compileWithImports(source: string, folder: string): Promise<void> {
+  const target = join(folder, relative(join(ROOM, '..'), source).replace(/ts$/, 'js'));
+  if (existsSync(target)) return;
+  const { code } = await transformFile(source, {
+    swcrc: false,
+    module: { type: 'es6' },
+    jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+  });
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, code);
+  for (const [, imported] of code.matchAll(/from '(\.[^']+)\.js'/g)) {
+    await compileWithImports(join(dirname(source), `${imported}.ts`), folder);
+  }
+}
+
 /** The same with a platform package of its own, as `npm install --ignore-scripts` leaves it. */
 async function compileWithOwnPackage(folder: string) {
   const program = await compile(join(folder, 'program'));
   const modules = join(program, 'node_modules');
   await mkdir(modules);
-  await symlink(join(process.cwd(), 'node_modules', 'pg'), join(modules, 'pg'));
+  const shared = join(process.cwd(), 'node_modules');
+  const others = (await readdir(shared)).filter((name) => name !== dirname(PACKAGE));
+  await Promise.all(others.map((name) => symlink(join(shared, name), join(modules, name))));
 
   const installed = dirname(await nativeFolder(PACKAGE));
   const own = join(modules, PACKAGE);
