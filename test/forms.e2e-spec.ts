@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Express } from 'express';
 import type { Browser } from './support/browser.js';
+import { routesOf } from './support/routes.js';
 import { PAGE, type Person, TwoProviders } from './support/two-providers.js';
 
 const WIDE = /(^|;)form-action 'self' https:/;
@@ -41,14 +41,9 @@ const SOMETIMES_EMPTY = ['/account/link/confirm', '/account/merge'];
 
 /** Every path that can be opened, with Grace where a path names a user. */
 function paths(): string[] {
-  const { router } = house.app.nest.getHttpAdapter().getInstance() as Express;
-  const routes = router.stack.flatMap(({ route }) =>
-    route ? [route as { path: string; stack: { method: string }[] }] : [],
-  );
-  const opened = routes.filter(({ stack }) => stack.some(({ method }) => method === 'get')).map(({ path }) => path);
-  return [...new Set(opened)]
-    .filter((path) => !SOMETIMES_EMPTY.includes(path))
-    .map((path) => path.replace(':id', grace.id));
+  return routesOf(house.app.nest)
+    .filter(({ method, path }) => method === 'GET' && !SOMETIMES_EMPTY.includes(path))
+    .map(({ path }) => path.replace(':id', grace.id));
 }
 
 /** A visitor from another site sees the page that asks before a sign-in. */

@@ -6,13 +6,13 @@
  *   GENERATED_SEED=1234 npm test -- test/generated-requests            the same ones again
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Express } from 'express';
 import fc from 'fast-check';
 import { Agent, request as send } from 'node:http';
 import { PEOPLE } from '../src/stand-in/people.js';
 import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { type Route, routesOf } from './support/routes.js';
 import { signIn } from './support/desk.js';
 
 const COUNT = Number(process.env.GENERATED_REQUESTS ?? 5000);
@@ -73,11 +73,6 @@ const generated = fc.record({
 });
 type Generated = typeof generated extends fc.Arbitrary<infer Value> ? Value : never;
 
-interface Route {
-  readonly method: string;
-  readonly path: string;
-}
-
 let database: TestDatabase;
 let app: TestApp;
 const unhandled: unknown[] = [];
@@ -99,15 +94,8 @@ afterAll(async () => {
 
 /** What the running application routes, and what it has beside its routes. */
 function routes(): Route[] {
-  const { router } = app.nest.getHttpAdapter().getInstance() as Express;
-  const layers = router.stack as unknown as { route?: { path: string; stack: { method?: string }[] } }[];
-  const found = layers.flatMap(({ route }) =>
-    route
-      ? route.stack.flatMap(({ method }) => (method ? [{ method: method.toUpperCase(), path: route.path }] : []))
-      : [],
-  );
   const beside = ['/assets/styles.css', '/assets/:file', '/:provider', '/:provider/authorized', '/api/:nothing'];
-  return [...found, ...beside.map((path) => ({ method: 'GET', path }))];
+  return [...routesOf(app.nest), ...beside.map((path) => ({ method: 'GET', path }))];
 }
 
 async function everyone(): Promise<Record<Role, string>> {

@@ -26,7 +26,7 @@ export class AccountPage {
 
   /** @param pendingToken of what this browser has proven and nobody has said yes to yet */
   async read({ user, session }: SignedIn, pendingToken: string | undefined) {
-    const [accounts, { sessions, more }, entries, waiting] = await Promise.all([
+    const [{ accounts, more: moreAccounts }, { sessions, more }, entries, waiting] = await Promise.all([
       this.accounts.listOfUser(user.id),
       this.sessions.listOfUser(user.id),
       this.trail.about(user.id, EVENT_LIMIT),
@@ -37,6 +37,7 @@ export class AccountPage {
       user: this.#profile(user, accounts),
       waiting,
       accounts: accounts.map((account) => accountLine(account, this.providers.of(account.provider), WHY_RECONNECT)),
+      moreAccounts: moreAccounts > 0 ? inFull(moreAccounts) : undefined,
       single: accounts.length === 1,
       connect: this.providers.all().map((provider) => ({
         ...provider,

@@ -42,7 +42,8 @@ export class AccountApi {
   @Get('accounts')
   @ApiRoute({ summary: 'The accounts a person signs in with, the oldest link first.', answer: linkedAccounts })
   async linkedAccounts(@CurrentUser() user: SignedInUser) {
-    return this.accounts.listOfUser(user.id);
+    const { accounts } = await this.accounts.listOfUser(user.id);
+    return accounts;
   }
 
   @Delete('accounts/:id')

@@ -41,13 +41,14 @@ export class PeopleReader {
     const statement = `SELECT ${select} FROM ${table} ${alias} WHERE ${id.sql} = $1`;
     const [user] = await this.dataSource.query<ListedPerson[]>(statement, [userId]);
     if (!user) throw new UnknownIdError();
-    const [accounts, { sessions, more }] = await Promise.all([
+    const [{ accounts, more: moreAccounts }, { sessions, more }] = await Promise.all([
       this.accounts.listOfUser(user.id),
       this.sessions.listOfUser(user.id),
     ]);
     return {
       ...user,
       accounts,
+      moreAccounts,
       moreSessions: more,
       sessions: sessions.map((session) => ({ ...session, current: session.id === currentSessionId })),
     };

@@ -66,6 +66,7 @@ export class PersonPage {
       ),
       roles: ROLES.map((role) => ({ ...role, selected: role.value === person.role })),
       accounts: person.accounts.map((account) => accountLine(account, this.providers.of(account.provider), WHY_BROKEN)),
+      moreAccounts: person.moreAccounts > 0 ? inFull(person.moreAccounts) : undefined,
       single: person.accounts.length === 1,
       sessions: person.sessions.map((listed) => sessionLine(listed, this.providers.ofSession(listed), listed.current)),
       moreSessions: person.moreSessions > 0 ? inFull(person.moreSessions) : undefined,

@@ -67,6 +67,15 @@ type TokenSetKey = Pick<OAuthAccount, 'id' | 'tokensVersion'>;
 export type RenewedRow = Pick<OAuthAccount, 'sealedTokens' | 'accessTokenExpiresAt' | 'scopes' | 'refreshTokenVersion'>;
 
 /** Linked accounts: finding and ending them, and the rows of their tokens. */
+/** At most this many are listed: more than a user looks through. */
+const LISTED_ACCOUNTS = 200;
+
+export interface AccountList {
+  readonly accounts: OAuthAccount[];
+  /** How many there are beyond the listed ones. */
+  readonly more: number;
+}
+
 @Injectable()
 export class OAuthAccountsService {
   constructor(
@@ -79,9 +88,16 @@ export class OAuthAccountsService {
     return this.accounts.findOne({ where: { userId, provider }, order: { lastUsedAt: 'DESC' } });
   }
 
-  /** All of a person's accounts, the oldest link first. */
-  async listOfUser(userId: string): Promise<OAuthAccount[]> {
-    return this.accounts.find({ where: { userId }, order: { linkedAt: 'ASC', id: 'ASC' } });
+  /** A user's accounts, the oldest link first; of very many the beginning. */
+  async listOfUser(userId: string): Promise<AccountList> {
+    const where = { userId };
+    const accounts = await this.accounts.find({
+      where,
+      order: { linkedAt: 'ASC', id: 'ASC' },
+      take: LISTED_ACCOUNTS,
+    });
+    const more = accounts.length < LISTED_ACCOUNTS ? 0 : (await this.accounts.countBy(where)) - accounts.length;
+    return { accounts, more };
   }
 
   async findById(id: string): Promise<OAuthAccount | null> {

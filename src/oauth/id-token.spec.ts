@@ -21,10 +21,10 @@ const ALGORITHMS = [
 ];
 
 /** Verifies a token that is signed with `alg` by a provider that announces `announced`. */
-async function verify(alg: string, announced: readonly string[]): Promise<Record<string, unknown>> {
+async function verify(alg: string, announced: readonly string[], more?: string): Promise<Record<string, unknown>> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   const keys: JWK[] = [{ ...(await exportJWK(publicKey)), kid: alg, use: 'sig' }];
-  return verifySigned({ alg, kid: alg }, privateKey, announced, keys);
+  return verifySigned({ alg, kid: alg }, privateKey, announced, keys, more);
 }
 
 async function verifySigned(
@@ -32,10 +32,12 @@ async function verifySigned(
   key: CryptoKey | Uint8Array,
   announced: readonly string[],
   keys: readonly JWK[],
+  more = '',
 ): Promise<Record<string, unknown>> {
   const now = Math.floor(Date.now() / 1000);
   const claims = { iss: ISSUER, aud: CLIENT, sub: 'ada', iat: now, exp: now + 300, nonce: 'n' };
-  const token = await new CompactSign(Buffer.from(JSON.stringify(claims))).setProtectedHeader(header).sign(key);
+  const json = JSON.stringify(claims).replace(/}$/, `${more}}`);
+  const token = await new CompactSign(Buffer.from(json)).setProtectedHeader(header).sign(key);
   const http = { get: () => Promise.resolve({ status: 200, text: JSON.stringify({ keys }) }) };
   const provider = {
     id: 'test',
@@ -60,6 +62,14 @@ describe('an id_token', () => {
     await expect(verify(alg, others)).rejects.toMatchObject({
       code: 'id_token_invalid',
       message: 'verification failed: algorithm (alg)',
+    });
+  });
+
+  it.each([65, 20_000])('is refused when a claim is nested %i levels deep', async (depth) => {
+    const more = `,"groups":${'['.repeat(depth)}${']'.repeat(depth)}`;
+    await expect(verify('ES256', ['ES256'], more)).rejects.toMatchObject({
+      code: 'provider_answer_invalid',
+      message: 'nested too deeply',
     });
   });
 

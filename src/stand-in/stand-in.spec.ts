@@ -16,6 +16,7 @@ import { type Config, loadConfig } from '../config/config.js';
 import type { ProviderSettings } from '../config/provider-settings.js';
 import { ConfigModule } from '../config/config.module.js';
 import { CryptoModule } from '../crypto/crypto.module.js';
+import { routesOf } from '../../test/support/routes.js';
 import { ADA_ACCOUNT, StandInModule, standInSettings } from './stand-in.module.js';
 
 const SECRET_KEYS = `test:${randomBytes(32).toString('base64')}`;
@@ -115,6 +116,11 @@ describe('a request that does not come straight from this machine', () => {
     ['post', '/stand-in/revoke'],
     ['get', '/calendar/v3/users/me/calendarList'],
   ] as const;
+
+  it('has no other route', () => {
+    const routes = routesOf(app).map(({ method, path }) => [method.toLowerCase(), path]);
+    expect(routes.toSorted()).toEqual(ROUTES.map((route) => [...route]).toSorted());
+  });
 
   it.each([
     ['another Host', { host: 'sign-in.example.org' }],
