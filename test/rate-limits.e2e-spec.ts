@@ -94,7 +94,17 @@ describe('the limit of sign-ins', () => {
     expect(answers.filter(({ status }) => status !== 429)).toHaveLength(3);
   });
 
-  it('costs a sign-in that succeeds its start only, and lets users back who began before it was reached', async () => {
+  it('costs a sign-in that succeeds its start only', async () => {
+    const { url } = await startLimited('3');
+    for (let done = 0; done < 3; done++) {
+      const browser = new Browser(url);
+      await browser.get(await browser.consent(await browser.begin(), { subject: ADA.claims.sub }));
+      expect(await browser.me()).toBeDefined();
+    }
+    expect((await new Browser(url).get('/google')).status).toBe(429);
+  });
+
+  it('lets users back who began before it was reached', async () => {
     const { url } = await startLimited('3');
     const browsers = [new Browser(url), new Browser(url), new Browser(url)];
     const callbacks = [];
