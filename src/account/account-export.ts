@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { AccessError } from '../access/access.errors.js';
 import { ENTRIES_BEYOND, NEWEST_FIRST } from '../audit/audit-trail.js';
+import { poolOf } from '../database/connections.js';
 import { IS_THEIR_INVITATION } from './account-deletion.js';
 
 const time = z.iso.datetime();
@@ -182,8 +183,8 @@ const LISTS: Readonly<Record<Exclude<keyof z.infer<typeof accountExport>, 'expor
   ),
 };
 
-/** Some hundred kilobytes: what is in memory of an export of any size. */
-const BATCH = 1000;
+/** Some hundred kilobytes: what is in memory of an export of any size. Smaller ones cost more time in all. */
+const BATCH = 500;
 
 /** One batch as text: Postgres writes the JSON, so that a large export costs no more than passing it on. */
 const batchOf = ({ text, newestFirst = false }: ListSql) => {
@@ -232,7 +233,9 @@ export class AccountExport {
     const statement = batchOf(list);
     let place: readonly (string | null)[] = list.start;
     for (let separator = '\n'; ; separator = ',\n') {
-      const [batch] = await this.dataSource.query<Batch[]>(statement, [userId, ...place, BATCH]);
+      // Without TypeORM, which takes as long as all the rest where there are hundreds of batches.
+      const { rows } = await poolOf(this.dataSource).query<Batch>(statement, [userId, ...place, BATCH]);
+      const [batch] = rows;
       if (typeof batch?.lines !== 'string') return;
       yield separator + batch.lines;
       if (batch.number < BATCH) return;
