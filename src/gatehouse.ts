@@ -28,7 +28,17 @@ export { ReconnectRequiredError } from './oauth-accounts/reconnect-required.erro
 export type { ReconnectReason } from './oauth-accounts/reconnect-required.error.js';
 export { RequireScopes } from './oauth-accounts/require-scopes.js';
 export { canonicalEmail, domainOf } from './config/email-address.js';
-export { display, email, flag, fullName, numericSubject, strictText, subject, text } from './oauth/claims.js';
+export {
+  display,
+  email,
+  flag,
+  fullName,
+  numericSubject,
+  primaryAddress,
+  strictText,
+  subject,
+  text,
+} from './oauth/claims.js';
 export { OAuthError } from './oauth/oauth.errors.js';
 export {
   allow,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { display, email, fullName, numericSubject, subject, text } from './claims.js';
+import { display, email, flag, fullName, numericSubject, primaryAddress, subject, text } from './claims.js';
 
 const NOT_TEXT = [null, undefined, 0, 7, true, [], {}, ['x'], { url: 'x' }];
 const EMPTY = ['', ' ', '\t\n', '\u00a0', '\u3000'];
@@ -43,6 +43,42 @@ describe('display', () => {
     expect(picture.parse({ data: { url: 'https://example.com/p.png' } })).toEqual({
       data: { url: 'https://example.com/p.png' },
     });
+  });
+});
+
+describe('primaryAddress', () => {
+  const schema = primaryAddress('primary', { email, verified: flag });
+  const primary = { email: 'ada@example.com', primary: true, verified: true };
+
+  it.each([
+    null,
+    'x',
+    7,
+    [],
+    {},
+    { email: 7, primary: false, verified: 'yes' },
+    { email: [], primary: 'true' },
+    { email: {}, primary: 1 },
+    { email: 'mallory@evil.example', verified: true, ['__proto__']: { primary: true } },
+  ])('does not refuse the primary one for %j beside it', (other) => {
+    const expected = { email: 'ada@example.com', verified: true };
+    expect(schema.parse([other, primary])).toEqual(expected);
+    expect(schema.parse([primary, other])).toEqual(expected);
+  });
+
+  it.each([
+    ['an email address of another type', { ...primary, email: 7 }],
+    ['a flag of another type', { ...primary, verified: 'true' }],
+  ])('refuses %s in the primary one', (_case, address) => {
+    expect(schema.safeParse([address]).success).toBe(false);
+  });
+
+  it.each([[[]], [[{ ...primary, primary: false }]]])('finds none in %j', (addresses) => {
+    expect(schema.parse(addresses)).toBeUndefined();
+  });
+
+  it.each([null, undefined, 'x', 7, {}, true])('refuses %j, which is not a list', (addresses) => {
+    expect(schema.safeParse(addresses).success).toBe(false);
   });
 });
 

@@ -4,6 +4,7 @@
  * a response with another type there is refused. What is only displayed never refuses a sign-in.
  */
 import { z } from 'zod';
+import { own } from '../text/own.js';
 
 /** The permanent id of a user at the provider, as text. */
 export const subject = z.string().max(255).regex(/\S/);
@@ -37,10 +38,26 @@ export function display<Schema extends z.ZodType>(schema: Schema) {
   return schema.optional().catch(undefined);
 }
 
+/**
+ * The primary one of a list of email addresses, each an object; undefined when there is none. Only the primary address
+ * decides, so only that one is checked: whatever else is in the list never refuses a sign-in.
+ *
+ * @param member the member that is `true` in the primary address and in no other
+ * @param shape what the primary address must be
+ */
+export function primaryAddress<Shape extends z.ZodRawShape>(member: string, shape: Shape) {
+  return z
+    .array(z.unknown())
+    .transform((addresses): unknown => addresses.find((address) => own(Object(address) as Members, member) === true))
+    .pipe(z.object(shape).optional());
+}
+
 /** First and last name as one; undefined when there is neither. */
 export function fullName(...parts: readonly (string | undefined)[]): string | undefined {
   return parts.filter(Boolean).join(' ') || undefined;
 }
+
+type Members = Readonly<Record<string, unknown>>;
 
 /** Text with at least one character that is not white space. */
 function visible(value: unknown): string | undefined {

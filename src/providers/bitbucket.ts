@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { display, email, flag, subject, text } from '../oauth/claims.js';
+import { display, email, flag, primaryAddress, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const bitbucket = defineProvider({
@@ -24,10 +24,10 @@ export const bitbucket = defineProvider({
     uuid: subject,
     display_name: text,
     links: display(z.object({ avatar: z.object({ href: text }) })),
-    emails: z.object({ values: z.array(z.object({ email, is_primary: flag, is_confirmed: flag })) }).optional(),
+    emails: z.object({ values: primaryAddress('is_primary', { email, is_confirmed: flag }) }).optional(),
   }),
   toProfile({ uuid, display_name, links, emails }) {
-    const primary = emails?.values.find(({ is_primary }) => is_primary);
+    const primary = emails?.values;
     return {
       subject: uuid,
       name: display_name,

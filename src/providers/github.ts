@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { email, numericSubject, text } from '../oauth/claims.js';
+import { email, flag, numericSubject, primaryAddress, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -32,10 +32,9 @@ export const github = defineProvider({
     login: text,
     name: text,
     avatar_url: text,
-    emails: z.array(z.object({ email, primary: z.boolean(), verified: z.boolean() })).optional(),
+    emails: primaryAddress('primary', { email, verified: flag }).optional(),
   }),
-  toProfile({ id, login, name, avatar_url, emails }) {
-    const address = emails?.find(({ primary }) => primary);
+  toProfile({ id, login, name, avatar_url, emails: address }) {
     return {
       subject: id,
       email: address?.email,

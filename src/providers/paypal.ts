@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { email, flag, subject, text } from '../oauth/claims.js';
+import { email, flag, primaryAddress, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const paypal = defineProvider({
@@ -21,12 +21,7 @@ export const paypal = defineProvider({
   claims: z.object({
     user_id: subject,
     name: text,
-    // Only the primary address decides, so only that one is checked.
-    emails: z
-      .array(z.looseObject({ primary: flag }))
-      .nullish()
-      .transform((addresses): unknown => addresses?.find(({ primary }) => primary))
-      .pipe(z.object({ value: email, confirmed: flag }).optional()),
+    emails: primaryAddress('primary', { value: email, confirmed: flag }).nullish(),
   }),
   toProfile({ user_id, name, emails: primary }) {
     return { subject: user_id, name, email: primary?.value, emailVerified: primary?.confirmed === true };
