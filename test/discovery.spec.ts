@@ -122,7 +122,10 @@ describe('an address of a discovery document that answers', () => {
     new TokenEndpoint(http).exchange(configured, { grant_type: 'authorization_code', code: 'x' }, [], {});
   const calls: [string, () => Promise<unknown>][] = [
     ['token', exchange],
-    ['userinfo', async () => readUserinfo(http, configured, (await configured.userinfoEndpoint()) ?? '', 'at')],
+    [
+      'userinfo',
+      async () => readUserinfo(http, configured, (await configured.userinfoEndpoint()) ?? '', { accessToken: 'at' }),
+    ],
     ['jwks', () => fetchKeySet(configured, http)],
     ['revoke', () => new RevocationEndpoint(http, new TokenEndpoint(http)).revoke(configured, TOKENS)],
   ];

@@ -9,7 +9,7 @@ const CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
 async function request(trial: Trial): Promise<{ address: string; parameters: URLSearchParams; location: string }> {
   const location = await trial.begin(trial.browser());
   const url = new URL(location);
-  return { location, parameters: url.searchParams, address: `${url.origin}${url.pathname}` };
+  return { location, parameters: url.searchParams, address: `${url.origin}${url.pathname}${url.hash}` };
 }
 
 /** Unless it is documented that the provider cannot bear it. */

@@ -12,6 +12,9 @@ async function sendingNothing(trial: Trial, work: () => Promise<unknown>): Promi
   claim(sent.length === 0, `${sent.length} requests went to the provider`);
 }
 
+/** A callback with a code under the provider's name for it. */
+const withCode = ({ fixture }: Trial, state: string) => ({ [fixture.callback.codeParameter]: code, state });
+
 const isForm = ({ fixture }: Trial) => fixture.callback.method === 'POST';
 
 async function beginState(trial: Trial, browser: ReturnType<Trial['browser']>, providerId?: string): Promise<string> {
@@ -50,7 +53,7 @@ export const CALLBACK: readonly Check[] = [
     sentence: 'a callback in a browser that began nothing is refused, and no token is asked for',
     run: async (trial) => {
       await sendingNothing(trial, async () => {
-        const ending = await trial.callback(trial.browser(), { code, state: someState() });
+        const ending = await trial.callback(trial.browser(), withCode(trial, someState()));
         trial.refused(ending, 'a callback without an attempt', 'attempt_not_found');
       });
     },
@@ -76,11 +79,11 @@ export const CALLBACK: readonly Check[] = [
         const state = await beginState(trial, browser);
         const nearly = state.slice(0, -1) + (state.endsWith('A') ? 'B' : 'A');
         trial.refused(
-          await trial.callback(browser, { code, state: nearly }),
+          await trial.callback(browser, withCode(trial, nearly)),
           'nearly the same state',
           'state_mismatch',
         );
-        const other = await trial.callback(browser, { code, state: someState() });
+        const other = await trial.callback(browser, withCode(trial, someState()));
         trial.refused(other, 'another state', 'attempt_not_found');
       });
     },
@@ -92,13 +95,14 @@ export const CALLBACK: readonly Check[] = [
       await sendingNothing(trial, async () => {
         const browser = trial.browser();
         const state = await beginState(trial, browser);
+        const name = trial.fixture.callback.codeParameter;
         const forms: [string, [string, string][]][] = [
-          ['no state', [['code', code]]],
+          ['no state', [[name, code]]],
           ['no code', [['state', state]]],
-          ['two codes', [['code', code], ['code', 'another'], ['state', state]]], // prettier-ignore
-          ['two states', [['code', code], ['state', state], ['state', state]]], // prettier-ignore
-          ['a code and an error', [['code', code], ['error', 'access_denied'], ['state', state]]], // prettier-ignore
-          ['an empty code', [['code', ''], ['state', state]]], // prettier-ignore
+          ['two codes', [[name, code], [name, 'another'], ['state', state]]], // prettier-ignore
+          ['two states', [[name, code], ['state', state], ['state', state]]], // prettier-ignore
+          ['a code and an error', [[name, code], ['error', 'access_denied'], ['state', state]]], // prettier-ignore
+          ['an empty code', [[name, ''], ['state', state]]], // prettier-ignore
         ];
         for (const [what, parameters] of forms) {
           trial.refused(await trial.callback(browser, parameters), what, 'bad_callback');
@@ -113,7 +117,7 @@ export const CALLBACK: readonly Check[] = [
       await sendingNothing(trial, async () => {
         const browser = trial.browser();
         const theirs = await beginState(trial, browser, neighbour.id);
-        const here = await trial.callback(browser, { code, state: theirs });
+        const here = await trial.callback(browser, withCode(trial, theirs));
         // Where the callback is a form, the neighbour's cookie does not even come along.
         const codes = ['attempt_for_other_provider', ...(isForm(trial) ? ['attempt_not_found'] : [])];
         trial.refused(here, "the neighbour's attempt", ...codes);
@@ -151,7 +155,7 @@ export const CALLBACK: readonly Check[] = [
       await sendingNothing(trial, async () => {
         const browser = trial.browser();
         const state = await beginState(trial, browser);
-        const ending = await trial.callback(browser, { code, state, iss: 'https://evil.example' });
+        const ending = await trial.callback(browser, { ...withCode(trial, state), iss: 'https://evil.example' });
         trial.refused(ending, 'another iss', 'issuer_mismatch');
       });
     },

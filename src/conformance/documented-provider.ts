@@ -14,6 +14,7 @@ import { basicCredentials, httpCredentials, type RegisteredClient, secretProof }
 import { RequestComparison } from './request-comparison.js';
 import type { Scenario } from './scenario.js';
 import type { SigningKeys } from './signing-keys.js';
+import { fieldOf, isOfKind, tokensIn } from './token-fields.js';
 
 type Json = Record<string, unknown>;
 
@@ -55,6 +56,8 @@ export class DocumentedProvider {
 
   readonly #requests: RequestComparison;
   readonly #grants = new Map<string, Grant>();
+  /** Parameters of the callback of the last sign-in, for `{device_id}` in a later request. */
+  #callback: Strings = {};
   #accessToken = '';
   #refreshToken: string | undefined;
 
@@ -88,7 +91,8 @@ export class DocumentedProvider {
       callback: { ...callback, state: searchParams.get('state') ?? '' },
       spent: false,
     });
-    return { ...this.#filledAll(callback), code, state: searchParams.get('state') ?? '' };
+    const { codeParameter } = this.fixture.callback;
+    return { ...this.#filledAll(callback), [codeParameter]: code, state: searchParams.get('state') ?? '' };
   }
 
   /** The valid ones. */
@@ -102,11 +106,15 @@ export class DocumentedProvider {
   }
 
   get tokenAddress(): string {
-    return `POST ${this.fixture.token.address}`;
+    return `${this.#tokenMethod} ${this.fixture.token.address}`;
   }
 
   get refreshAddress(): string {
-    return `POST ${this.fixture.refresh?.address ?? this.fixture.token.address}`;
+    return `${this.#tokenMethod} ${this.fixture.refresh?.address ?? this.fixture.token.address}`;
+  }
+
+  get #tokenMethod(): string {
+    return this.fixture.token.format === 'query' ? 'GET' : 'POST';
   }
 
   /** The calls of a sign-in, by their addresses as they are asked for. */
@@ -168,40 +176,37 @@ export class DocumentedProvider {
   }
 
   #isExchange(fields: Strings): boolean {
-    return fields.grant_type === (this.fixture.token.parameters.grant_type ?? 'authorization_code');
+    const { fields: own, parameters } = this.fixture.token;
+    return isOfKind(fields, own ?? { grant_type: parameters.grant_type ?? 'authorization_code' });
   }
 
   #isRefresh(fields: Strings): boolean {
-    const grantType = this.fixture.refresh?.parameters.grant_type ?? 'refresh_token';
-    return this.fixture.refresh !== undefined && fields.grant_type === grantType;
+    const { refresh } = this.fixture;
+    if (!refresh) return false;
+    return isOfKind(fields, refresh.fields ?? { grant_type: refresh.parameters.grant_type ?? 'refresh_token' });
   }
 
   async #exchange(request: Received, fields: Strings): Promise<Answer> {
     const { token } = this.fixture;
-    const grant = this.#grants.get(fields.code ?? '');
-    if (fields.code_verifier !== undefined) this.secrets.add(fields.code_verifier);
+    const grant = this.#grants.get(fieldOf(fields, token.fields, 'code') ?? '');
+    const verifier = fieldOf(fields, token.fields, 'code_verifier');
+    if (verifier !== undefined) this.secrets.add(verifier);
     if (!grant || grant.spent) {
       this.complaints.push(grant ? 'a code was sent twice' : 'a code was sent that nobody gave');
       return json({ error: 'invalid_grant' }, 400);
     }
     grant.spent = true;
-    const expected = {
+    this.#callback = grant.callback;
+    const standard = {
       grant_type: 'authorization_code',
       code: grant.code,
       redirect_uri: grant.redirectUri,
-      ...(grant.challenge === null ? {} : { code_verifier: fields.code_verifier ?? '' }),
-      ...this.#filledAll(token.parameters, grant.callback),
+      ...(grant.challenge === null ? {} : { code_verifier: verifier ?? '' }),
     };
-    if (grant.challenge !== null && challengeOf(fields.code_verifier ?? '') !== grant.challenge) {
+    if (grant.challenge !== null && challengeOf(verifier ?? '') !== grant.challenge) {
       this.complaints.push('the token request has a code_verifier that does not fit the code_challenge');
     }
-    const good = await this.#requests.compareTokenRequest(
-      'the token request',
-      request,
-      fields,
-      expected,
-      this.#filledAll(token.headers),
-    );
+    const good = await this.#isTokenRequest('the token request', request, fields, token, standard);
     if (!good) return json({ error: 'invalid_request' }, 400);
     const answer = { ...this.scenario.token };
     if (this.scenario.claims && !('id_token' in answer)) answer.id_token = await this.#idToken(grant.nonce);
@@ -210,23 +215,31 @@ export class DocumentedProvider {
   }
 
   async #refresh(request: Received, fields: Strings): Promise<Answer> {
-    const { refresh, token } = this.fixture;
-    const expected = {
-      grant_type: 'refresh_token',
-      refresh_token: this.#refreshToken ?? '',
-      ...this.#filledAll(refresh?.parameters ?? {}),
-    };
-    const good = await this.#requests.compareTokenRequest(
-      'the refresh request',
-      request,
-      fields,
-      expected,
-      this.#filledAll(token.headers),
-    );
+    const { refresh } = this.fixture;
+    const standard = { grant_type: 'refresh_token', refresh_token: this.#refreshToken ?? '' };
+    const documented = refresh ?? { parameters: {} };
+    const good = await this.#isTokenRequest('the refresh request', request, fields, documented, standard);
     if (!good) return json({ error: 'invalid_request' }, 400);
     const answer = { ...refresh?.answer };
     this.#remember(answer);
     return json(this.#filledDeep(answer));
+  }
+
+  /** Whether a request for tokens is the documented one. */
+  async #isTokenRequest(
+    what: string,
+    request: Received,
+    fields: Strings,
+    documented: { readonly fields?: Strings; readonly parameters: Strings },
+    standard: Strings,
+  ): Promise<boolean> {
+    const headers = this.#filledAll(this.fixture.token.headers);
+    if (documented.fields) {
+      const expected = this.#filledAll(documented.fields, standard);
+      return this.#requests.compareOwnTokenRequest(what, request, fields, expected, headers);
+    }
+    const expected = { ...standard, ...this.#filledAll(documented.parameters) };
+    return this.#requests.compareTokenRequest(what, request, fields, expected, headers);
   }
 
   async #revocation(request: Received): Promise<Answer> {
@@ -261,8 +274,13 @@ export class DocumentedProvider {
     const elsewhere = call.form !== undefined || Object.values(query).includes(this.#accessToken) || key.includes('{access_token}'); // prettier-ignore
     const given = header(request, 'authorization');
     const documented = Object.keys(call.headers ?? {}).some((name) => name.toLowerCase() === 'authorization');
-    if (!documented && !(elsewhere && given === undefined) && given !== `${call.scheme} ${this.#accessToken}`) {
-      good = this.#requests.complain(`${what} does not carry the access token as "${call.scheme} …" in Authorization`);
+    const expected = call.scheme === 'none' ? undefined : `${call.scheme} ${this.#accessToken}`;
+    if (!documented && !(elsewhere && given === undefined) && given !== expected) {
+      good = this.#requests.complain(
+        expected === undefined
+          ? `${what} has an Authorization header`
+          : `${what} does not carry the access token as "${call.scheme} …" in Authorization`,
+      );
     }
     if (!good) return json({ error: 'invalid_token' }, 401);
     return documentedAnswer({ ...call, answer: this.#filledDeep(call.answer) });
@@ -273,8 +291,11 @@ export class DocumentedProvider {
       this.api.refusals -= 1;
       return json({ error: 'invalid_token' }, 401);
     }
-    const token = header(request, 'authorization')?.split(' ')[1];
-    if (token !== this.#accessToken) this.complaints.push('an API call carries another access token than the newest');
+    const { apiHeaders } = this.fixture;
+    this.#requests.compareHeaders('an API call', request, this.#filledAll(apiHeaders));
+    if (apiHeaders.authorization === undefined && header(request, 'authorization') !== undefined) {
+      this.complaints.push('an API call has an Authorization header');
+    }
     return json({ fine: true });
   }
 
@@ -307,12 +328,13 @@ export class DocumentedProvider {
     return this.forge ? this.forge(claims, sign) : sign(claims);
   }
 
-  #remember({ access_token, refresh_token }: Json): void {
-    if (typeof access_token === 'string') this.#accessToken = access_token;
-    if (typeof refresh_token === 'string') this.#refreshToken = refresh_token;
-    for (const token of [access_token, refresh_token]) {
-      // A short one may be any word, and one that was made unusable is none.
-      if (typeof token === 'string' && token.length >= 5) this.secrets.add(token);
+  #remember(answer: Json): void {
+    const { accessToken, refreshToken } = tokensIn(answer);
+    this.#accessToken = accessToken ?? this.#accessToken;
+    this.#refreshToken = refreshToken ?? this.#refreshToken;
+    for (const token of [accessToken, refreshToken]) {
+      // A short one may be any word, and one letter many times is an odd value that other members get as well.
+      if (token !== undefined && token.length >= 5 && new Set(token).size > 1) this.secrets.add(token);
     }
   }
 
@@ -342,6 +364,7 @@ export class DocumentedProvider {
       basic: basicCredentials(this.client),
       http_basic: httpCredentials(this.client),
       appsecret_proof: secretProof(this.client, this.#accessToken),
+      ...this.#callback,
       ...this.fixture.settings,
       ...more,
     };

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import type { buildConnector } from 'undici';
 import type { DocumentedProvider } from './documented-provider.js';
 import type { Answer, Received } from './messages.js';
@@ -77,5 +78,6 @@ export class FakeProvider {
 }
 
 function send(response: ServerResponse, { status, body, type, headers }: Answer): void {
-  response.writeHead(status, { ...(type === undefined ? {} : { 'content-type': type }), ...headers }).end(body);
+  const content = headers?.['content-encoding'] === 'gzip' ? gzipSync(body) : body;
+  response.writeHead(status, { ...(type === undefined ? {} : { 'content-type': type }), ...headers }).end(content);
 }

@@ -25,14 +25,16 @@ const callFacts = {
   form: strings.optional(),
   /** The JSON body of a POST, beside the token's header: a GraphQL query, in which white space does not count. */
   json: json.optional(),
+  /** The answer is compressed, whatever was asked for. */
+  encoding: z.literal('gzip').optional(),
   ...body,
 };
-const scheme = z.enum(['Bearer', 'OAuth']);
+const scheme = z.enum(['Bearer', 'OAuth', 'OAuth2', 'none']);
 
 /** One call that a sign-in makes with the person's token; the key is `GET https://api.example.com/me`. */
 const call = z.strictObject({
   ...callFacts,
-  /** The word before the token. */
+  /** The word before the token in `Authorization`; `none`: there is no such header. */
   scheme: scheme.default('Bearer'),
   status: z.int().default(200),
 });
@@ -92,8 +94,10 @@ export const fixtureSchema = z.strictObject({
     .strictObject({
       /** By form_post where it says so. */
       method: z.enum(['GET', 'POST']).default('GET'),
-      /** Beside code and state. */
+      /** Beside code and state. In the fields of token requests they are filled in: `{device_id}`. */
       parameters: strings.default({}),
+      /** The name of the code. */
+      codeParameter: z.string().default('code'),
       /** The `error` of a person who said no. */
       denied: z.string().default('access_denied'),
     })
@@ -101,8 +105,14 @@ export const fixtureSchema = z.strictObject({
   token: z.strictObject({
     address: z.string(),
     clientAuthentication: z.enum(['client_secret_post', 'client_secret_basic', 'generated_jwt']),
-    format: z.enum(['form', 'json']).default('form'),
+    /** `query`: a GET with all fields in the address. */
+    format: z.enum(['form', 'json', 'query']).default('form'),
     parameters: strings.default({}),
+    /**
+     * All fields of the request, where they are not those of RFC 6749 and `parameters`. Filled in are, beside what `query`
+     * of a call has, `{code}`, `{redirect_uri}`, `{code_verifier}`, `{state}` and the parameters of the callback.
+     */
+    fields: strings.optional(),
     headers: strings.default({}),
     /** `id_token` is added where there are claims. */
     answer: json,
@@ -113,6 +123,8 @@ export const fixtureSchema = z.strictObject({
       /** Where that is not the token endpoint. */
       address: z.string().optional(),
       parameters: strings.default({}),
+      /** As with `token`. */
+      fields: strings.optional(),
       answer: json,
       /** Answers to a refresh token that is dead. */
       dead: z.array(z.strictObject({ status: z.int(), ...body })).default([]),
@@ -132,6 +144,8 @@ export const fixtureSchema = z.strictObject({
     .optional(),
   /** What a sign-in requests with the user's token, where the id_token does not say it already. */
   calls: z.record(z.string(), call).default({}),
+  /** How a call of its API carries the token. */
+  apiHeaders: strings.default({ authorization: 'Bearer {access_token}' }),
   /** Absent: a grant cannot be taken back there. The answers are the provider's to a good request. */
   revocation: z
     .strictObject({

@@ -20,6 +20,7 @@ export interface Answer {
   readonly status: number;
   readonly body: string;
   readonly type?: string;
+  /** With `content-encoding: gzip` the body is compressed on its way out. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -32,13 +33,16 @@ export function documentedAnswer({
   status,
   answer,
   text,
+  encoding,
 }: {
   status: number;
   answer?: unknown;
   text?: string;
+  encoding?: 'gzip';
 }): Answer {
-  if (text !== undefined) return { status, body: text, type: 'text/plain' };
-  return answer === undefined ? { status, body: '' } : json(answer, status);
+  const headers = encoding && { 'content-encoding': encoding };
+  if (text !== undefined) return { status, body: text, type: 'text/plain', headers };
+  return answer === undefined ? { status, body: '' } : { ...json(answer, status), headers };
 }
 
 export function header({ headers }: Received, name: string): string | undefined {

@@ -133,7 +133,7 @@ function proofOf({
 function departuresOf({ quirks }: OAuthProvider): string[] {
   return [
     ...(quirks?.responseMode === 'form_post' ? ['Its answer comes back as a form, so `BASE_URL` must be https.'] : []),
-    ...(quirks?.pkce === false ? ['PKCE is not sent: it would be refused.'] : []),
+    ...(quirks?.pkce === false ? ['PKCE is not sent: the provider does not document it, or refuses it.'] : []),
     ...(quirks?.clientIdParameter ? [`It calls the client id \`${quirks.clientIdParameter}\`.`] : []),
   ];
 }

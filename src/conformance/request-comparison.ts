@@ -47,6 +47,19 @@ export class RequestComparison {
     return this.compareFields(what, rest, { ...mayRepeatId, ...expected }) && good;
   }
 
+  /** The same where the fixture has all fields by their own names, the client's among them. */
+  compareOwnTokenRequest(
+    what: string,
+    request: Received,
+    fields: Strings,
+    expected: Strings,
+    headers: Strings,
+  ): boolean {
+    const good = this.compareHeaders(what, request, headers);
+    if (header(request, 'authorization') !== undefined) return this.complain(`${what} has an Authorization header`);
+    return this.compareFields(what, fields, expected) && good;
+  }
+
   /** What RFC 7009 §2.1 has in every request, and a fixture need not repeat: the hint, and the client as usual. */
   withoutStandardFields(fields: Strings, expected: Strings): Strings {
     const { clientIdParameter: idName } = this.fixture.authorization;
@@ -112,7 +125,11 @@ export class RequestComparison {
   }
 
   /** What the body says. */
-  fieldsOf({ headers, body, address }: Received, format: 'form' | 'json'): Record<string, string> {
+  fieldsOf({ headers, body, address, url }: Received, format: 'form' | 'json' | 'query'): Record<string, string> {
+    if (format === 'query') {
+      if (body !== '') this.complaints.push(`a body came to ${address}`);
+      return Object.fromEntries(new URL(url).searchParams);
+    }
     const type = String(headers['content-type'] ?? '').split(';')[0];
     const expected = format === 'json' ? 'application/json' : 'application/x-www-form-urlencoded';
     if (body !== '' && type !== expected) this.complaints.push(`a body of ${type ?? ''} came to ${address}`);

@@ -31,7 +31,9 @@ export const SECRETS: readonly Check[] = [
     id: 'secrets.log',
     sentence: 'no secret, token, code, state or whole address of a person ever stands in the log',
     run: async (trial) => {
-      const log = trial.application.log.join('');
+      const raw = trial.application.log.join('');
+      // Also as part of an address.
+      const log = `${raw}\n${decodedInParts(raw)}`;
       const { profile, another, variants } = trial.fixture;
       const emails = [profile, another.profile, ...variants.flatMap((each) => ('profile' in each ? [each.profile] : []))].flatMap(({ email }) => email ?? []); // prettier-ignore
       const secret = secretsOf(trial).some((text) => log.includes(text));
@@ -59,11 +61,17 @@ function secretsOf({ played }: Trial): string[] {
 
 /** The provider itself wants a token, or the secret, in the address of this request. */
 function isDocumented({ fixture }: Trial, { kind }: Received): boolean {
+  if (kind === 'exchange' || kind === 'refresh') return fixture.token.format === 'query';
   const wants = (text: string) => /\{(access_token|refresh_token|client_secret)\}/.test(text);
   if (kind === 'call')
     return wants(JSON.stringify(Object.entries(fixture.calls).map(([key, { query }]) => [key, query])));
   if (kind === 'revocation') return wants(JSON.stringify([fixture.revocation?.request, fixture.revocation?.query]));
   return false;
+}
+
+/** Every escape in a text decoded for itself, because a single bad one would spoil the whole. */
+function decodedInParts(text: string): string {
+  return text.replaceAll('+', ' ').replace(/(?:%[0-9a-f]{2})+/gi, decoded);
 }
 
 function decoded(address: string): string {

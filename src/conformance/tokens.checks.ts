@@ -7,6 +7,7 @@ import type { Browser } from './browser.js';
 import type { Check } from './check.js';
 import { documentedAnswer, type Received } from './messages.js';
 import { type Scenario, scenarioOf } from './scenario.js';
+import { tokensIn } from './token-fields.js';
 import { type Account, claim, Deviation, IncompleteFixture, type Trial } from './trial.js';
 
 const PATH = '/gatehouse-conformance';
@@ -82,7 +83,7 @@ export const TOKENS: readonly Check[] = [
     sentence: 'tokens that cannot be renewed need a reconnect once they are refused, and nothing is asked',
     applies: ({ fixture }) => fixture.refresh === undefined,
     run: async (trial) => {
-      if ('refresh_token' in trial.fixture.token.answer) {
+      if (tokensIn(trial.fixture.token.answer).refreshToken !== undefined) {
         throw new IncompleteFixture(
           'token.answer has a refresh_token, but there is no refresh that says how it is used',
         );
@@ -137,8 +138,10 @@ export const TOKENS: readonly Check[] = [
 
 /** A sign-in that brings a refresh token: the usual one, or the variant that does. */
 function renewable({ usual, fixture }: Trial): Scenario {
-  if ('refresh_token' in usual.token) return usual;
-  const variant = fixture.variants.find(({ token, settings }) => token && 'refresh_token' in token && !settings);
+  if (tokensIn(usual.token).refreshToken !== undefined) return usual;
+  const variant = fixture.variants.find(
+    ({ token, settings }) => tokensIn(token).refreshToken !== undefined && !settings,
+  );
   if (variant) return scenarioOf(fixture, variant);
   throw new IncompleteFixture('there is refresh, but no token answer has a refresh_token to renew with');
 }

@@ -2,12 +2,12 @@ import { createPublicKey } from 'node:crypto';
 import { ConfigurationError } from '../config/config.js';
 import { settingPrefix } from '../config/provider-settings.js';
 import { randomToken } from '../crypto/random-token.js';
-import { sendAsClient } from '../oauth/client-request.js';
+import { sendTokenRequest } from '../oauth/client-request.js';
 import { fetchKeySet } from '../oauth/id-token.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
-import { jsonObject } from '../oauth/provider-http.js';
+import { fillIn } from '../oauth/placeholders.js';
 import type { ConfiguredProvider } from '../oauth/provider.registry.js';
-import { errorIn, refuseErrors } from '../oauth/token-answer.js';
+import { errorIn, refuseErrors, tokenResponseOf } from '../oauth/token-answer.js';
 import { counted } from '../text/numbers.js';
 import { ClockedHttp } from './clocked-http.js';
 import type { Check } from './examine.js';
@@ -84,15 +84,14 @@ async function clientOf(provider: ConfiguredProvider, http: ClockedHttp): Promis
       code: randomToken(),
       redirect_uri: provider.redirectUri,
       ...(provider.usesPkce ? { code_verifier: randomToken() } : {}),
-      ...facts.quirks?.exchangeParameters,
+      ...fillIn(provider, facts.quirks?.exchangeParameters ?? {}, {}),
     };
-    const call = { step: 'token_request', format: facts.quirks?.tokenRequestFormat } as const;
-    answer = await sendAsClient(http, provider, token_endpoint, parameters, call);
+    answer = await sendTokenRequest(http, provider, token_endpoint, parameters);
   } catch (error) {
     const remedy = error instanceof ConfigurationError ? `Set it again as ${label} gives it.` : reachRemedy(provider);
     return [problem(AREA, `${label} cannot be asked for tokens: ${sentenceOf(error)}.`, remedy)];
   }
-  const error = errorIn(provider, jsonObject(answer.text) ?? {});
+  const error = errorIn(provider, tokenResponseOf(provider, answer) ?? {});
   if (error === 'invalid_grant') {
     return [ok(AREA, `${label} knows the client id and its secret: it refused nothing but a made-up code.`)];
   }

@@ -4,6 +4,7 @@ import { subjectsOf } from '../oauth/profile.js';
 import { ProviderHttp } from '../oauth/provider-http.js';
 import { type ConfiguredProvider, ProviderRegistry } from '../oauth/provider.registry.js';
 import type { Details } from '../oauth/provider.js';
+import { tokenHeaders } from '../oauth/placeholders.js';
 import { readUserinfo } from '../oauth/userinfo.js';
 import type { OAuthAccount } from './oauth-account.entity.js';
 import { OAuthAccountsService } from './oauth-accounts.service.js';
@@ -130,7 +131,7 @@ export class ProviderClient {
         this.http.sendRaw(url, {
           step: 'api',
           method: request.method,
-          headers: { ...Object.fromEntries(request.headers), authorization: `Bearer ${accessToken}` },
+          headers: { ...Object.fromEntries(request.headers), ...tokenHeaders(provider, accessToken) },
           body: bytes,
           signal,
           limitMs,
@@ -147,9 +148,9 @@ export class ProviderClient {
     });
   }
 
-  /** What decides where this person's part of the provider is. Only a provider of several places needs to know. */
+  /** What is kept with the tokens, where a call needs it: to find the user's part of the provider, or to name the user. */
   async #details(userId: string, { id, provider }: ConfiguredProvider): Promise<Details | undefined> {
-    if (!provider.placeOf) return undefined;
+    if (!provider.placeOf && !provider.quirks?.keptDetails) return undefined;
     return (await this.refresher.fresh(await this.#account(userId, id))).details;
   }
 
@@ -169,12 +170,13 @@ export class ProviderClient {
   async #userinfo(userId: string, providerId: string, signal: AbortSignal): Promise<LiveUserinfo> {
     const provider = this.registry.get(providerId);
     const account = await this.#account(userId, providerId);
-    const endpoint = await provider.userinfoEndpoint(signal, await this.#details(userId, provider));
+    const details = await this.#details(userId, provider);
+    const endpoint = await provider.userinfoEndpoint(signal, details);
     if (endpoint === undefined) throw new NoUserinfoError(providerId);
     const ask = async (accessToken: string) => {
       try {
         // Not the lane of sign-ins: who reloads a page until the provider answers 429 closes nothing for others.
-        return await readUserinfo(this.http, provider, endpoint, accessToken, { signal, lane: 'api' });
+        return await readUserinfo(this.http, provider, endpoint, { accessToken, details }, { signal, lane: 'api' });
       } catch (error) {
         if (isUnauthorized(error)) return error;
         throw error;

@@ -22,13 +22,14 @@ const ANY_TEXT = /^\P{Cc}*$/u;
  * (`error_description`, `error_uri`) is not even read: anybody can write it into the address.
  *
  * @param destination what the browser says the answer is for (Fetch Metadata)
+ * @param codeParameter the provider's name for the code
  * @throws OAuthError `bad_callback`
  */
-export function readCallback(fields: Fields, destination: string | undefined): Callback {
+export function readCallback(fields: Fields, destination: string | undefined, codeParameter = 'code'): Callback {
   // A callback is a navigation of the whole window; an image, frame or script of another page is not one.
   if (destination !== undefined && destination !== 'document') throw bad('not a top-level navigation');
   const state = single(fields, 'state', LENGTH_LIMITS.state);
-  const code = single(fields, 'code', LENGTH_LIMITS.code);
+  const code = single(fields, codeParameter, LENGTH_LIMITS.code);
   const error = single(fields, 'error', LENGTH_LIMITS.error);
   const issuer = single(fields, 'iss', LENGTH_LIMITS.iss);
   if (state === undefined) throw bad('no state');

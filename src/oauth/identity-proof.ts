@@ -108,9 +108,10 @@ export class IdentityProof {
 
   async #userinfo(provider: ConfiguredProvider, { accessToken, details }: TokenAnswer, way: WayBack) {
     const signal = way.deadline;
-    const address = await provider.userinfoEndpoint(signal, { ...way.details, ...details });
+    const known = { ...way.details, ...details };
+    const address = await provider.userinfoEndpoint(signal, known);
     if (address === undefined) throw new OAuthError('provider_answer_invalid', 'userinfo', 'no userinfo address');
-    return readUserinfo(this.http, provider, address, accessToken, { signal });
+    return readUserinfo(this.http, provider, address, { accessToken, details: known }, { signal });
   }
 
   async #verified(provider: ConfiguredProvider, { idToken }: TokenAnswer, { attempt, deadline }: WayBack) {

@@ -167,9 +167,9 @@ export function OAuthGuard(providerId: string): Type<InstanceType<ReturnType<typ
     /** Leg two: the attempt is used up, then the code is exchanged and the identity proven. */
     async #resume(provider: ConfiguredProvider, request: Request, context: ExecutionContext): Promise<boolean> {
       const sent = fieldsOf(request);
-      const callback = readCallback(sent, request.get('sec-fetch-dest'));
+      const { callbackParameters = [], deniedErrors = [], codeParameter } = provider.provider.quirks ?? {};
+      const callback = readCallback(sent, request.get('sec-fetch-dest'), codeParameter);
       const response = context.switchToHttp().getResponse<Response>();
-      const { callbackParameters = [], deniedErrors = [] } = provider.provider.quirks ?? {};
       const attempt = this.cookies.read(request, provider.id, callback.state);
       if (!attempt) {
         const used = await this.attempts.ofState(callback.state, provider.id);

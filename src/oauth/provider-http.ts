@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown, Optional } from '@nestjs/common';
+import { gunzipSync } from 'node:zlib';
 import { Agent, type buildConnector, request as send } from 'undici';
 import { OAuthError, type Step } from './oauth.errors.js';
 import { type LaneKind, laneKindOf, ProviderLane } from './provider-lane.js';
@@ -52,15 +53,15 @@ export interface ProviderRequest extends ProviderCall {
 }
 
 /**
- * Every byte to and from a provider passes here: with a time limit, a size limit, no redirects and no decompression,
- * read as UTF-8 or refused, and only to public addresses unless the origin is trusted. A provider that is down slows
+ * Every byte to and from a provider passes here: with a time limit, a size limit, no redirects, decompressed only where
+ * the caller has asked for gzip, read as UTF-8 or refused, and only to public addresses unless the origin is trusted. A provider that is down slows
  * nothing else, see provider-lane. Nothing here judges what an answer means.
  */
 @Injectable()
 export class ProviderHttp implements OnApplicationShutdown {
   readonly #trusted = new Set<string>();
   readonly #forReading: Agent;
-  // A POST here spends an authorization code or a refresh token. It gets a connection of its own: on a shared one
+  // Such a request spends an authorization code or a refresh token. It gets a connection of its own: on a shared one
   // the provider may just be closing, nobody could tell whether it was received.
   readonly #forSpending: Agent;
   readonly #lanes = new Map<string, ProviderLane>();
@@ -106,13 +107,15 @@ export class ProviderHttp implements OnApplicationShutdown {
     const { status, headers, bytes } = await this.sendRaw(address, request);
     if (status >= 300 && status < 400) throw refused(step, `redirected with ${status}`);
     const encoding = headers['content-encoding'] ?? 'identity';
-    if (encoding !== 'identity') throw refused(step, 'answered in an encoding that was not offered');
-    return { status, text: decode(bytes, step), retryAfterSeconds: retryAfter(headers['retry-after']) };
+    const isOffered = encoding === 'identity' || encoding === request.headers?.['accept-encoding'];
+    if (!isOffered) throw refused(step, 'answered in an encoding that was not offered');
+    const content = encoding === 'gzip' ? decompressed(bytes, request) : bytes;
+    return { status, text: decode(content, step), retryAfterSeconds: retryAfter(headers['retry-after']) };
   }
 
   /** The answer as it came; a redirect is not followed. Errors as with `get`. */
   async sendRaw(address: string, request: ProviderRequest): Promise<RawAnswer> {
-    const { step, method, signal, limitMs = CALL_LIMIT_MS, lane = laneKindOf(step) } = request;
+    const { step, signal, limitMs = CALL_LIMIT_MS, lane = laneKindOf(step) } = request;
     // Begins here: who waits for a turn waits for the provider.
     const ownLimit = AbortSignal.timeout(limitMs);
     const limit = signal ? AbortSignal.any([signal, ownLimit]) : ownLimit;
@@ -121,7 +124,7 @@ export class ProviderHttp implements OnApplicationShutdown {
         return await this.#sendOnce(address, request, limit);
       } catch (error) {
         // RFC 9110 §9.2.2: a safe request on a kept connection that the other side has just closed may be repeated.
-        if (method !== 'GET' || !wasReset(error) || limit.aborted) throw error;
+        if (isSpending(request) || !wasReset(error) || limit.aborted) throw error;
         return this.#sendOnce(address, request, limit);
       }
     });
@@ -143,7 +146,7 @@ export class ProviderHttp implements OnApplicationShutdown {
       const response = await send(address, {
         method: method,
         body,
-        dispatcher: method === 'GET' ? this.#forReading : this.#forSpending,
+        dispatcher: isSpending(request) ? this.#forSpending : this.#forReading,
         signal: limit,
         headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'gatehouse', ...headers },
       });
@@ -221,6 +224,20 @@ function laneName(address: string, kind: LaneKind): string {
 /** What is no address has none, and fails when it is called. */
 function originOf(address: string): string {
   return URL.canParse(address) ? new URL(address).origin : '';
+}
+
+/** Whether a request changes something at the provider: a token request does, also where the provider wants it by GET. */
+function isSpending({ method, step }: ProviderRequest): boolean {
+  return method !== 'GET' || step === 'token_request';
+}
+
+/** @throws OAuthError for what is not gzip, and for what is too large once it is unpacked */
+function decompressed(bytes: Uint8Array, { step, limitBytes = ANSWER_LIMIT_BYTES }: ProviderRequest): Uint8Array {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: limitBytes });
+  } catch (cause) {
+    throw new OAuthError('provider_answer_invalid', step, 'answered with unusable gzip', { cause });
+  }
 }
 
 function decode(bytes: Uint8Array, step: Step): string {

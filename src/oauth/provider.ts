@@ -65,6 +65,16 @@ export interface OAuthProvider<Claims = unknown> {
   checkClaims?(claims: Claims, settings: ProviderSettings): void;
   /** Makes the client secret of one token request where it is not `<ID>_CLIENT_SECRET` itself. */
   clientSecret?(settings: ProviderSettings): Promise<string>;
+  /**
+   * Renames the fields of a token request, where the provider has other names than RFC 6749. An undefined field is not
+   * sent. Pure.
+   */
+  tokenRequest?(fields: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string | undefined>>;
+  /**
+   * Translates a token response, also one that is an error, to the names of RFC 6749 §5. A lifetime that means "never
+   * expires" is left out here. Pure.
+   */
+  tokenResponse?(response: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
   /** Reads the error code of RFC 6749 §5.2 out of an error answer of another shape; undefined: none is known. */
   tokenError?(answer: Readonly<Record<string, unknown>>): string | undefined;
   /** Reads the claims where neither the `id_token` nor one userinfo request is enough. */
@@ -140,8 +150,10 @@ export interface ProviderQuirks {
    * page after the sign-in is named with an empty one.
    */
   readonly appendsFragment?: true;
-  /** It refuses PKCE, or checks it in a way of its own. Default: S256 is sent. */
+  /** It refuses PKCE, checks it in a way of its own or does not document it. Default: S256 is sent. */
   readonly pkce?: false;
+  /** The name of the code in the callback. Default: `code`. */
+  readonly codeParameter?: string;
   /** Parameters of the callback that are read beside the standard's; they are among the details. */
   readonly callbackParameters?: readonly string[];
   /** What `error` says in a callback when the person said no, beside `access_denied`. */
@@ -149,11 +161,14 @@ export interface ProviderQuirks {
 
   /** How the client proves itself at the token endpoint (RFC 6749 §2.3.1). Default: `client_secret_post`. */
   readonly tokenEndpointAuthMethod?: 'client_secret_post' | 'client_secret_basic';
-  /** The token endpoint takes JSON. Default: a form. */
-  readonly tokenRequestFormat?: 'json';
-  /** Fields of every code exchange beside the standard's. */
+  /**
+   * The token endpoint takes JSON, or a GET with everything in the query, the client secret too. Default: a form. The
+   * query is only for a provider that documents nothing else; its notes say so.
+   */
+  readonly tokenRequestFormat?: 'json' | 'query';
+  /** Fields of every code exchange beside the standard's; see `placeholders.ts` for values such as `{device_id}`. */
   readonly exchangeParameters?: Parameters;
-  /** Fields of every refresh beside the standard's. `scope: '{scopes}'` repeats what was granted. */
+  /** The same for every refresh. `scope: '{scopes}'` repeats what was granted. */
   readonly refreshParameters?: Parameters;
   /** Where tokens are renewed, where that is not the token endpoint. */
   readonly refreshEndpoint?: string;
@@ -168,21 +183,21 @@ export interface ProviderQuirks {
 
   /** Headers of every call. `{USER_AGENT}` stands for an own setting. */
   readonly headers?: Parameters;
+  /** The headers that carry `{access_token}` to its API. Default: `Authorization: Bearer`; none where it is empty. */
+  readonly tokenHeaders?: Parameters;
   readonly userinfo?: UserinfoRequest;
-  /** How a grant is taken back, where that is not RFC 7009. */
-  readonly revocation?: RevocationStyle;
+  /** How a grant is revoked, where that is not RFC 7009; an object is the fields of a form, with placeholders. */
+  readonly revocation?: RevocationStyle | Parameters;
   /** With RFC 7009 the access token is sent. Default: the refresh token, where there is one. */
   readonly revokedToken?: 'access_token';
 }
 
-/** How userinfo is requested, where that is not GET with a Bearer token. */
+/** How userinfo is requested, where that is not a plain GET. Texts can have placeholders, see `placeholders.ts`. */
 export interface UserinfoRequest {
   readonly method?: 'POST';
-  /** The word before the token in `Authorization`. Default: `Bearer`. */
-  readonly scheme?: 'OAuth';
   readonly query?: Parameters | ((accessToken: string, settings: ProviderSettings) => Parameters);
-  /** The fields of a form that is sent instead of the header. */
-  readonly form?: (accessToken: string, settings: ProviderSettings) => Parameters;
+  /** The fields of a form that is sent by POST and without `tokenHeaders`. */
+  readonly form?: Parameters;
   /** A JSON body, sent by POST beside the header: the query of a GraphQL API. `claims` checks the whole response. */
   readonly json?: Readonly<Record<string, unknown>>;
   /** Its answer does not name the subject as the id_token does, so the two cannot be compared. */
@@ -190,10 +205,9 @@ export interface UserinfoRequest {
 }
 
 /**
- * All of them send the access token. `access_token`: RFC 7009, but the field is called so. `client_id`: with the
- * client id and no secret. `bearer`: an empty POST with the token in `Authorization`. `json`: RFC 7009 in JSON.
+ * All of them send the access token. `access_token`: RFC 7009, but the field is called so. `bearer`: an empty POST with the token in `Authorization`. `json`: RFC 7009 in JSON.
  */
-export type RevocationStyle = 'access_token' | 'client_id' | 'bearer' | 'json';
+export type RevocationStyle = 'access_token' | 'bearer' | 'json';
 
 /** What a provider says about a person, in our words. */
 export interface ProviderProfile {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { sendAsClient } from './client-request.js';
 import { OAuthError, type Step } from './oauth.errors.js';
 import { jsonObject, type ProviderAnswer, ProviderHttp } from './provider-http.js';
+import { fillIn } from './placeholders.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import type { TokenSet } from './provider.js';
 import { errorIn, refuseErrors } from './token-answer.js';
@@ -70,15 +71,15 @@ export class RevocationEndpoint {
   async #send(
     provider: ConfiguredProvider,
     address: string,
-    { accessToken, refreshToken }: TokenSet,
+    { accessToken, refreshToken, details }: TokenSet,
   ): Promise<ProviderAnswer> {
     const { revocation: style, revokedToken } = provider.provider.quirks ?? {};
     if (style === 'bearer') {
       const headers = { ...provider.headers, authorization: `Bearer ${accessToken}` };
       return this.http.send(address, { step, method: 'POST', headers });
     }
-    if (style === 'client_id') {
-      const form = { client_id: provider.settings.clientId, token: accessToken };
+    if (typeof style === 'object') {
+      const form = fillIn(provider, style, details ?? {}, { access_token: accessToken });
       return this.http.post(address, form, { step, headers: provider.headers });
     }
     if (style === 'access_token') {

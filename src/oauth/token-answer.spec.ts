@@ -81,3 +81,43 @@ describe('readTokenAnswer', () => {
     expect(() => read(answer)).toThrow(message);
   });
 });
+
+describe('a token response in a shape of the provider’s own', () => {
+  const translated = (answer: Readonly<Record<string, unknown>>, members: object) => {
+    const provider = { provider: members } as unknown as ConfiguredProvider;
+    const requested = { sentAtMs: 0, askedScopes: ASKED, details: { device_id: 'device' } };
+    return readTokenAnswer(provider, { status: 200, text: JSON.stringify(answer) }, requested);
+  };
+
+  it('is read under the names of RFC 6749', () => {
+    const tokenResponse = ({ body }: Record<string, unknown>) => ({ ...(body as object) });
+    const answer = { status: 0, body: { access_token: 'at', expires_in: 60, userid: '7' } };
+    expect(translated(answer, { tokenResponse })).toMatchObject({
+      accessToken: 'at',
+      expiresAt: new Date(60_000),
+      raw: { userid: '7' },
+    });
+  });
+
+  it('never expires where the provider’s file says that 0 means so', () => {
+    const answer = { access_token: 'at', expires_in: 0 };
+    const tokenResponse = ({ access_token }: Record<string, unknown>) => ({ access_token });
+    expect(translated(answer, { tokenResponse }).expiresAt).toBeUndefined();
+    expect(translated(answer, {}).expiresAt).toEqual(new Date(0));
+  });
+
+  it('is an error where the translation has one, also with status 200', () => {
+    const tokenResponse = ({ status }: Record<string, unknown>) => ({
+      error: status === 503 ? 'invalid_grant' : undefined,
+    });
+    expect(() => translated({ status: 503 }, { tokenResponse })).toThrow('invalid_grant');
+  });
+
+  it('keeps details of the callback and of the response', () => {
+    const quirks = { keptDetails: ['device_id', 'uid', 'number'] };
+    expect(translated({ access_token: 'at', uid: '7', number: 7 }, { quirks }).details).toEqual({
+      device_id: 'device',
+      uid: '7',
+    });
+  });
+});

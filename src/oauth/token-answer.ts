@@ -67,8 +67,9 @@ export function readTokenAnswer(
 ): TokenAnswer {
   const step: Step = 'token_request';
   const { keptDetails = [], ...quirks } = provider.provider.quirks ?? {};
-  refuseErrors(provider, answer, step);
-  const raw = jsonObject(answer.text) ?? {};
+  const body = tokenResponseOf(provider, answer);
+  refuseErrors(provider, answer, step, body);
+  const raw = body ?? {};
   const scopes = own(raw, quirks.scopeMember ?? 'scope');
   const parsed = tokenAnswer.safeParse({ ...present(raw), scope: listOfScopes(scopes) ?? undefined });
   if (!parsed.success) {
@@ -88,6 +89,15 @@ export function readTokenAnswer(
   };
 }
 
+/** The JSON object of a token answer under the names of RFC 6749 §5; undefined: it is none. */
+export function tokenResponseOf(
+  { provider }: ConfiguredProvider,
+  { text }: ProviderAnswer,
+): Readonly<Record<string, unknown>> | undefined {
+  const body = jsonObject(text);
+  return body && (provider.tokenResponse?.(body) ?? body);
+}
+
 /** The error code of an answer in the words of RFC 6749 §5.2, whatever shape it has; undefined: it names none. */
 export function errorIn({ provider }: ConfiguredProvider, body: Readonly<Record<string, unknown>>): string | undefined {
   const error = provider.tokenError?.(body) ?? body.error;
@@ -101,8 +111,8 @@ export function refuseErrors(
   provider: ConfiguredProvider,
   { status, text, retryAfterSeconds }: ProviderAnswer,
   step: Step,
+  body = jsonObject(text),
 ): void {
-  const body = jsonObject(text);
   const error = body && errorIn(provider, body);
   if (error === 'invalid_grant') throw new OAuthError('code_rejected', step, 'invalid_grant');
   if (isErrorCode(error)) {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { sendAsClient } from './client-request.js';
+import { sendTokenRequest } from './client-request.js';
+import { fillIn } from './placeholders.js';
 import { type ProviderCall, ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import type { Details, TokenSet } from './provider.js';
@@ -45,7 +46,7 @@ export class TokenEndpoint {
     const { token_endpoint: address } = await provider.endpoints(signal, details);
     return this.#request(provider, {
       address,
-      parameters: { ...parameters, ...provider.provider.quirks?.exchangeParameters },
+      parameters: { ...parameters, ...fillIn(provider, provider.provider.quirks?.exchangeParameters ?? {}, details) },
       askedScopes: [...new Set(askedScopes)],
       details,
       limits: { signal },
@@ -61,33 +62,33 @@ export class TokenEndpoint {
     const limits = { signal: AbortSignal.timeout(REFRESH_LIMIT_MS), limitMs: REFRESH_LIMIT_MS };
     const { token_endpoint } = await provider.endpoints(limits.signal, stored.details);
     const { refreshEndpoint, refreshParameters = {}, scopeSeparator = ' ' } = provider.provider.quirks ?? {};
-    const more = Object.entries(refreshParameters).map(([name, value]) => [
-      name,
-      value.replace('{scopes}', stored.scopes.join(scopeSeparator)),
-    ]);
+    const details = stored.details ?? {};
+    const scopes = stored.scopes.join(scopeSeparator);
     const answer = await this.#request(provider, {
       address: refreshEndpoint ?? token_endpoint,
       parameters: {
         grant_type: 'refresh_token',
         refresh_token: stored.refreshToken ?? '',
-        ...(Object.fromEntries(more) as Record<string, string>),
+        ...fillIn(provider, refreshParameters, details, { scopes }),
       },
       askedScopes: stored.scopes,
-      details: stored.details ?? {},
+      details,
       limits,
     });
-    const { accessToken, refreshToken = stored.refreshToken, expiresAt, scopes, details } = answer;
-    return { accessToken, refreshToken, expiresAt, scopes, details };
+    return renewed(answer, stored);
   }
 
   async #request(
     provider: ConfiguredProvider,
     { address, parameters, limits, ...requested }: TokenRequest,
   ): Promise<TokenAnswer> {
-    const format = provider.provider.quirks?.tokenRequestFormat;
     const sentAtMs = Date.now();
-    const call = { step: 'token_request', format, ...limits } as const;
-    const answer = await sendAsClient(this.http, provider, address, parameters, call);
+    const answer = await sendTokenRequest(this.http, provider, address, parameters, limits);
     return readTokenAnswer(provider, answer, { ...requested, sentAtMs });
   }
+}
+
+function renewed(answer: TokenAnswer, stored: TokenSet): TokenSet {
+  const { accessToken, refreshToken = stored.refreshToken, expiresAt, scopes, details } = answer;
+  return { accessToken, refreshToken, expiresAt, scopes, details };
 }

@@ -1,11 +1,16 @@
+import { withQuery } from './client-request.js';
 import { OAuthError } from './oauth.errors.js';
+import { fillIn, tokenHeaders } from './placeholders.js';
+import type { Details } from './provider.js';
 import { jsonObject, parseJson, type ProviderAnswer, type ProviderCall, type ProviderHttp } from './provider-http.js';
 import { loggedError } from './provider-error.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 
 /**
- * Requests userinfo in the way of the provider; the token travels in the header (RFC 6750 §2.1), or in a form where the
- * provider wants it there, and never in the address.
+ * Requests userinfo in the way of the provider. The token is sent in a header (RFC 6750 §2.1), unless the provider's own
+ * file puts it into a form or the address.
+ *
+ * @param details what is kept with the tokens
  *
  * @throws OAuthError; `provider_refused` with the status 401, 403 or 404 in its cause
  */
@@ -13,27 +18,29 @@ export async function readUserinfo(
   http: ProviderHttp,
   provider: ConfiguredProvider,
   address: string,
-  accessToken: string,
+  { accessToken, details = {} }: { readonly accessToken: string; readonly details?: Details },
   call: Pick<ProviderCall, 'signal' | 'lane'> = {},
 ): Promise<Record<string, unknown>> {
   const step = 'userinfo';
-  const { method = 'GET', scheme = 'Bearer', query = {}, form, json } = provider.provider.quirks?.userinfo ?? {};
-  const parameters = typeof query === 'function' ? query(accessToken, provider.settings) : query;
-  const headers = { ...provider.headers, authorization: `${scheme} ${accessToken}` };
+  const { method = 'GET', query = {}, form, json } = provider.provider.quirks?.userinfo ?? {};
+  const filled = (parameters: Parameters) => fillIn(provider, parameters, details, { access_token: accessToken });
+  const parameters = typeof query === 'function' ? query(accessToken, provider.settings) : filled(query);
+  const headers = { ...provider.headers, ...tokenHeaders(provider, accessToken) };
   const request = { step, method, headers, ...call } as const;
   const send = (to: string) => {
-    const url = new URL(to);
-    for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+    const url = withQuery(to, parameters);
     return form
-      ? http.post(url.href, form(accessToken, provider.settings), { ...request, headers: provider.headers })
-      : http.send(url.href, json ? { ...request, ...jsonBody(json, headers) } : request);
+      ? http.post(url, filled(form), { ...request, headers: provider.headers })
+      : http.send(url, json ? { ...request, ...jsonBody(json, headers) } : request);
   };
   const answer = await provider.reach(address, send, call.signal);
   refuseFailures(answer);
   const claims = jsonObject(answer.text);
   if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');
   if (isError(claims, json !== undefined)) {
-    throw new OAuthError('provider_refused', step, `answered 200 with ${loggedError(claims.error)}`);
+    // RFC 6750 §3.1: what another provider says with 401.
+    const cause = { status: claims.error === 'invalid_token' ? 401 : answer.status };
+    throw new OAuthError('provider_refused', step, `answered 200 with ${loggedError(claims.error)}`, { cause });
   }
   return claims;
 }
@@ -52,7 +59,7 @@ export async function readAsUser(
   { optional, signal }: { readonly optional?: true; readonly signal?: AbortSignal },
 ): Promise<unknown> {
   const step = 'userinfo';
-  const headers = { ...provider.headers, authorization: `Bearer ${accessToken}` };
+  const headers = { ...provider.headers, ...tokenHeaders(provider, accessToken) };
   const answer = await http.get(address, { step, headers, signal });
   if (optional && (answer.status === 403 || answer.status === 404)) return undefined;
   refuseFailures(answer);
@@ -62,6 +69,8 @@ export async function readAsUser(
     throw new OAuthError('provider_answer_invalid', step, 'not JSON', { cause });
   }
 }
+
+type Parameters = Readonly<Record<string, string>>;
 
 function jsonBody(json: Readonly<Record<string, unknown>>, headers: Readonly<Record<string, string>>) {
   return {

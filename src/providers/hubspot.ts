@@ -23,7 +23,7 @@ export const hubspot = defineProvider({
     scopeMember: 'scopes',
     userinfo: {
       method: 'POST',
-      form: (token, { clientId, clientSecret }) => ({ token, client_id: clientId, client_secret: clientSecret }),
+      form: { token: '{access_token}', client_id: '{client_id}', client_secret: '{client_secret}' },
     },
   },
   claims: z.object({ active: z.literal(true), hub_id: numericSubject, user_id: numericSubject, user: email }),

@@ -21,7 +21,7 @@ export const twitch = openIdProvider({
   emails: 'verified',
   idToken: { issuers: ['https://id.twitch.tv/oauth2'], withoutUserinfo: true },
   authorizationParams: { claims: JSON.stringify(CLAIMS) },
-  quirks: { revocation: 'client_id' },
+  quirks: { revocation: { client_id: '{client_id}', token: '{access_token}' } },
   // Twitch has words where the standard has codes: `{"status":400,"message":"Invalid refresh token"}`.
   tokenError: ({ message }) =>
     /^invalid (authorization code|refresh token|token)$/i.test(String(message)) ? 'invalid_grant' : undefined,

@@ -20,7 +20,8 @@ export const yandex = defineProvider({
   emails: 'unverified',
   quirks: {
     invalidGrantErrors: ['bad_verification_code'],
-    userinfo: { scheme: 'OAuth', query: { format: 'json' } },
+    tokenHeaders: { authorization: 'OAuth {access_token}' },
+    userinfo: { query: { format: 'json' } },
     revocation: 'access_token',
   },
   claims: z.object({
