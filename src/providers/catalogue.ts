@@ -10,8 +10,7 @@ import { own } from '../text/own.js';
  *
  * Left out on purpose: Fitbit (shut down in autumn 2026), Meetup (new applications need a paid account), Nylas (connects
  * mailboxes and identifies nobody), Authentiq (no sign of life), Steam (OpenID 2.0, for which there is no maintained
- * library), Telegram (a script on the page and no OAuth), Stack Exchange (its API takes the token in the address only),
- * WeChat (its token endpoint takes the client secret in the address only).
+ * library).
  */
 const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {
   google: async () => (await import('./google.js')).google,
@@ -28,6 +27,7 @@ const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {
   box: async () => (await import('./box.js')).box,
   coinbase: async () => (await import('./coinbase.js')).coinbase,
   digitalocean: async () => (await import('./digitalocean.js')).digitalocean,
+  dingtalk: async () => (await import('./dingtalk.js')).dingtalk,
   discord: async () => (await import('./discord.js')).discord,
   docusign: async () => (await import('./docusign.js')).docusign,
   dropbox: async () => (await import('./dropbox.js')).dropbox,
@@ -44,6 +44,7 @@ const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {
   line: async () => (await import('./line.js')).line,
   linear: async () => (await import('./linear.js')).linear,
   linkedin: async () => (await import('./linkedin.js')).linkedin,
+  mailchimp: async () => (await import('./mailchimp.js')).mailchimp,
   naver: async () => (await import('./naver.js')).naver,
   notion: async () => (await import('./notion.js')).notion,
   openstreetmap: async () => (await import('./openstreetmap.js')).openstreetmap,
@@ -58,14 +59,20 @@ const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {
   slack: async () => (await import('./slack.js')).slack,
   snapchat: async () => (await import('./snapchat.js')).snapchat,
   spotify: async () => (await import('./spotify.js')).spotify,
+  stackexchange: async () => (await import('./stackexchange.js')).stackexchange,
   strava: async () => (await import('./strava.js')).strava,
   stripe: async () => (await import('./stripe.js')).stripe,
+  telegram: async () => (await import('./telegram.js')).telegram,
   tiktok: async () => (await import('./tiktok.js')).tiktok,
   todoist: async () => (await import('./todoist.js')).todoist,
   tumblr: async () => (await import('./tumblr.js')).tumblr,
   twitch: async () => (await import('./twitch.js')).twitch,
   twitter: async () => (await import('./twitter.js')).twitter,
   vercel: async () => (await import('./vercel.js')).vercel,
+  vk: async () => (await import('./vk.js')).vk,
+  wechat: async () => (await import('./wechat.js')).wechat,
+  weibo: async () => (await import('./weibo.js')).weibo,
+  withings: async () => (await import('./withings.js')).withings,
   wordpress: async () => (await import('./wordpress.js')).wordpress,
   xero: async () => (await import('./xero.js')).xero,
   yahoo: async () => (await import('./yahoo.js')).yahoo,

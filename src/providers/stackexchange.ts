@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { numericSubject, text } from '../oauth/claims.js';
+import { OAuthError } from '../oauth/oauth.errors.js';
+import { defineProvider } from '../oauth/provider.js';
+import { own } from '../text/own.js';
+
+/** Names come as HTML. */
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
+
+export const stackexchange = defineProvider({
+  id: 'stackexchange',
+  label: 'Stack Exchange',
+  consoleUrl: 'https://stackapps.com/apps/oauth',
+  referenceUrl: 'https://api.stackexchange.com/docs/authentication',
+  notes: [
+    'Stack Exchange takes the access token in the address of its own API, and Gatehouse sends it nowhere else.',
+    'The API has no other way to take a token, so calls with `ProviderClient.fetch` do not carry one.',
+    'A user needs an account on the site that STACKEXCHANGE_SITE names.',
+  ],
+  scopes: [],
+  endpoints: {
+    authorization_endpoint: 'https://stackoverflow.com/oauth',
+    token_endpoint: 'https://stackoverflow.com/oauth/access_token/json',
+    userinfo_endpoint: 'https://api.stackexchange.com/2.3/me',
+  },
+  settings: {
+    KEY: { meaning: 'The API key of the application, which every call carries.', required: true },
+    SITE: { meaning: 'The site whose profile is read.', default: 'stackoverflow' },
+  },
+  emails: 'none',
+  quirks: {
+    scopeSeparator: ',',
+    pkce: false,
+    headers: { 'accept-encoding': 'gzip' }, // Every answer is compressed, whatever is asked for.
+    tokenHeaders: {},
+    userinfo: { query: { site: '{SITE}', key: '{KEY}', access_token: '{access_token}' } },
+  },
+  tokenResponse: ({ expires, ...response }) => ({ ...response, expires_in: expires }),
+  // `{"error":{"type":"OAuthException","message":…}}`
+  tokenError({ error }) {
+    const { message } = z.object({ message: z.string() }).safeParse(error).data ?? {};
+    if (message === undefined) return undefined;
+    return /\bcode\b/i.test(message) ? 'invalid_grant' : 'invalid_request';
+  },
+  claims: z.object({
+    items: z.tuple([z.object({ account_id: numericSubject, display_name: text, profile_image: text })]),
+  }),
+  toProfile({ items: [{ account_id, display_name, profile_image }] }) {
+    const name = display_name?.replace(/&(\w+|#\d+);/g, (whole, entity: string) => own(ENTITIES, entity) ?? whole);
+    return { subject: account_id, name, pictureUrl: profile_image };
+  },
+  async revoke({ http, settings, step }, { accessToken }) {
+    const address = new URL(
+      `https://api.stackexchange.com/2.3/apps/${encodeURIComponent(accessToken)}/de-authenticate`,
+    );
+    address.searchParams.set('key', settings.own.KEY ?? '');
+    const { status } = await http.get(address.href, { step, headers: { 'accept-encoding': 'gzip' } });
+    if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
+    if (status !== 200) throw new OAuthError('provider_refused', step, `answered ${status}`);
+  },
+});

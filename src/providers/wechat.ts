@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { optionalSubject, subject, text } from '../oauth/claims.js';
+import { defineProvider } from '../oauth/provider.js';
+
+export const wechat = defineProvider({
+  id: 'wechat',
+  label: 'WeChat',
+  consoleUrl: 'https://open.weixin.qq.com/',
+  referenceUrl: 'https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html?lang=en',
+  notes: [
+    'Register a website application; the client id is its AppID, the client secret its AppSecret.',
+    'WeChat takes the client secret and the tokens in the address of its own API, and Gatehouse sends them nowhere else.',
+    'The API has no other way to take a token, so calls with `ProviderClient.fetch` do not carry one.',
+  ],
+  scopes: ['snsapi_login'],
+  endpoints: {
+    authorization_endpoint: 'https://open.weixin.qq.com/connect/qrconnect#wechat_redirect',
+    token_endpoint: 'https://api.weixin.qq.com/sns/oauth2/access_token',
+    userinfo_endpoint: 'https://api.weixin.qq.com/sns/userinfo',
+  },
+  emails: 'none',
+  quirks: {
+    clientIdParameter: 'appid',
+    scopeSeparator: ',',
+    pkce: false,
+    tokenRequestFormat: 'query',
+    refreshEndpoint: 'https://api.weixin.qq.com/sns/oauth2/refresh_token',
+    keptDetails: ['openid'],
+    tokenHeaders: {},
+    userinfo: { query: { access_token: '{access_token}', openid: '{openid}' } },
+    invalidGrantErrors: ['40029', '40030', '40163', '42002'],
+    invalidClientErrors: ['40013', '40125'],
+  },
+  // The secret goes with a code, and not with a refresh token.
+  tokenRequest({ appid, client_secret, code, grant_type, refresh_token }) {
+    return { appid, secret: code && client_secret, code, grant_type, refresh_token };
+  },
+  tokenError: ({ errcode }) => (typeof errcode === 'number' && errcode !== 0 ? String(errcode) : undefined),
+  claims: z.object({ openid: subject, unionid: optionalSubject, nickname: text, headimgurl: text }),
+  // The openid is of one application, the unionid of all that belong to one developer account.
+  toProfile({ openid, unionid, nickname, headimgurl }) {
+    const ids = unionid === undefined ? { subject: openid } : { subject: unionid, formerSubjects: [openid] };
+    return { ...ids, name: nickname, pictureUrl: headimgurl };
+  },
+});
