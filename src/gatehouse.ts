@@ -34,6 +34,7 @@ export {
   flag,
   fullName,
   numericSubject,
+  optionalSubject,
   primaryAddress,
   strictText,
   subject,
