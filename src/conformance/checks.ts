@@ -5,6 +5,7 @@ import { ERRORS } from './errors.checks.js';
 import { FACTS } from './facts.checks.js';
 import { ID_TOKEN } from './id-token.checks.js';
 import { IDENTITY } from './identity.checks.js';
+import { LIFETIME } from './lifetime.checks.js';
 import { ODD_VALUES } from './odd-values.checks.js';
 import { REAUTHENTICATION } from './reauthentication.checks.js';
 import { SECRETS } from './secrets.checks.js';
@@ -22,6 +23,7 @@ export const CHECKS: readonly Check[] = [
   ...ERRORS,
   ...ODD_VALUES,
   ...UNIMPORTANT,
+  ...LIFETIME,
   ...TOKENS,
   ...SECRETS,
 ];

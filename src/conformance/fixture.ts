@@ -114,6 +114,8 @@ export const fixtureSchema = z.strictObject({
      */
     fields: strings.optional(),
     headers: strings.default({}),
+    /** Of the access token in seconds, where the answer does not say it in `expires_in`; null: it never ends. */
+    lifetime: z.number().nullable().optional(),
     /** `id_token` is added where there are claims. */
     answer: json,
   }),
