@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 
 /** RFC 1035 §2.3.4: a label, and a whole name without its final dot. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -17,8 +17,14 @@ export function canonicalDomain(text: string): string | undefined {
   if (NOT_IN_A_DOMAIN.test(text)) return undefined;
   const domain = domainToASCII(text).replace(/\.$/, '');
   const labels = domain.split('.');
-  if (domain.length > LONGEST_NAME || !labels.every((label) => LABEL.test(label))) return undefined;
+  if (domain.length > LONGEST_NAME || !labels.every((label) => LABEL.test(label) && isDecodable(label)))
+    return undefined;
   return /^\d+$/.test(labels.at(-1) ?? '') ? undefined : domain;
+}
+
+/** An ASCII label that claims to be the Punycode of another one must be it. Node.js checks that itself up to version 22. */
+function isDecodable(label: string): boolean {
+  return !label.startsWith('xn--') || domainToUnicode(label) !== label;
 }
 
 /**
