@@ -84,7 +84,7 @@ async function clientOf(provider: ConfiguredProvider, http: ClockedHttp): Promis
       code: randomToken(),
       redirect_uri: provider.redirectUri,
       ...(provider.usesPkce ? { code_verifier: randomToken() } : {}),
-      ...fillIn(provider, facts.quirks?.exchangeParameters ?? {}, {}),
+      ...fillIn(provider, facts.quirks?.exchangeParameters ?? {}),
     };
     answer = await sendTokenRequest(http, provider, token_endpoint, parameters);
   } catch (error) {

@@ -66,7 +66,6 @@ type TokenSetKey = Pick<OAuthAccount, 'id' | 'tokensVersion'>;
 /** What a refresh stores. */
 export type RenewedRow = Pick<OAuthAccount, 'sealedTokens' | 'accessTokenExpiresAt' | 'scopes' | 'refreshTokenVersion'>;
 
-/** Linked accounts: finding and ending them, and the rows of their tokens. */
 /** At most this many are listed: more than a user looks through. */
 const LISTED_ACCOUNTS = 200;
 
@@ -76,6 +75,7 @@ export interface AccountList {
   readonly more: number;
 }
 
+/** Linked accounts: finding and unlinking them, and the rows of their tokens. */
 @Injectable()
 export class OAuthAccountsService {
   constructor(

@@ -1,6 +1,6 @@
+import type { ProviderSettings } from '../config/provider-settings.js';
 import { own } from '../text/own.js';
-import type { Details } from './provider.js';
-import type { ConfiguredProvider } from './provider.registry.js';
+import type { Details, OAuthProvider } from './provider.js';
 
 type Parameters = Readonly<Record<string, string>>;
 
@@ -8,16 +8,16 @@ type Parameters = Readonly<Record<string, string>>;
 const PLACEHOLDER = /\{([\w-]+)\}/g;
 
 /**
- * Replaces the placeholders in a provider's parameters or headers: `{client_id}`, `{client_secret}`, the provider's own
- * settings (`{KEY}` is `<ID>_KEY`), the details that are kept with the tokens (`{device_id}`), and what one request adds.
- * A parameter whose placeholder has no value is not sent. A value is never searched for placeholders.
+ * Replaces the placeholders in a provider's addresses, parameters or headers: `{client_id}`, `{client_secret}`, the
+ * provider's own settings (`{KEY}` is `<ID>_KEY`), the details that are kept with the tokens (`{device_id}`), and what
+ * one request adds. A text whose placeholder has no value is left out. A value is never searched for placeholders.
  *
  * @param more what this request adds, such as `access_token`
  */
 export function fillIn(
-  { settings }: Pick<ConfiguredProvider, 'settings'>,
+  { settings }: { readonly settings: ProviderSettings },
   parameters: Parameters,
-  details: Details,
+  details: Details = {},
   more: Parameters = {},
 ): Record<string, string> {
   const values: Parameters = {
@@ -36,7 +36,10 @@ export function fillIn(
 }
 
 /** The headers that carry an access token to the provider's API. */
-export function tokenHeaders(provider: ConfiguredProvider, accessToken: string): Record<string, string> {
+export function tokenHeaders(
+  provider: { readonly provider: OAuthProvider; readonly settings: ProviderSettings },
+  accessToken: string,
+): Record<string, string> {
   const headers = provider.provider.quirks?.tokenHeaders ?? { authorization: 'Bearer {access_token}' };
   return fillIn(provider, headers, {}, { access_token: accessToken });
 }

@@ -53,9 +53,9 @@ export interface ProviderRequest extends ProviderCall {
 }
 
 /**
- * Every byte to and from a provider passes here: with a time limit, a size limit, no redirects, decompressed only where
- * the caller has asked for gzip, read as UTF-8 or refused, and only to public addresses unless the origin is trusted. A provider that is down slows
- * nothing else, see provider-lane. Nothing here judges what an answer means.
+ * Every byte to and from a provider passes here: with a time limit, a size limit and no redirects; decompressed only
+ * where the caller has asked for gzip; read as UTF-8 or refused; and only to public addresses unless the origin is
+ * trusted. A provider that is down slows nothing else, see provider-lane. Nothing here judges what a response means.
  */
 @Injectable()
 export class ProviderHttp implements OnApplicationShutdown {

@@ -5,6 +5,7 @@ import { CONFIG } from '../config/config.module.js';
 import { type ProviderSettings, RESERVED_IDS, settingPrefix } from '../config/provider-settings.js';
 import { ProviderDiscovery } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
+import { fillIn } from './placeholders.js';
 import { type ProviderAnswer, ProviderHttp } from './provider-http.js';
 import type { Details, OAuthProvider, ProviderEndpoints } from './provider.js';
 import { own } from '../text/own.js';
@@ -36,7 +37,7 @@ export class ConfiguredProvider {
         ? (provider.idToken?.issuers ?? (provider.issuer === undefined ? [] : [provider.issuer]))
         : [settings.issuer];
     this.#discovery = new ProviderDiscovery(http, settings.issuer ?? '');
-    const written = filledIn({ ...provider.endpoints }, settings.own);
+    const written: Partial<ProviderEndpoints> = fillIn({ settings }, { ...provider.endpoints });
     this.#written = settings.issuer === undefined ? written : {};
     // Named by the operator or in the provider's file, in contrast to what discovery will tell.
     const named = Object.values({ ...written, ...settings.endpoints, issuer: settings.issuer });
@@ -58,7 +59,7 @@ export class ConfiguredProvider {
 
   /** Headers of every call, with the own settings filled in. */
   get headers(): Readonly<Record<string, string>> {
-    return filledIn({ ...this.provider.quirks?.headers }, this.settings.own);
+    return fillIn(this, { ...this.provider.quirks?.headers });
   }
 
   get usesPkce(): boolean {
@@ -99,7 +100,16 @@ export class ConfiguredProvider {
     return (await this.#discovery.read(signal)).endpoints.userinfo_endpoint;
   }
 
-  /** Where tokens are taken back (RFC 7009); undefined for a provider that has no such address. */
+  /** Where tokens are renewed. The settings can name another installation: then it is that one alone. */
+  async refreshEndpoint(signal?: AbortSignal, details?: Details): Promise<string> {
+    const { token_endpoint } = await this.endpoints(signal, details);
+    const documented = this.provider.quirks?.refreshEndpoint;
+    if (documented === undefined) return token_endpoint;
+    const isElsewhere = this.settings.issuer !== undefined || this.settings.endpoints.token_endpoint !== undefined;
+    return isElsewhere ? new URL(new URL(documented).pathname, token_endpoint).href : documented;
+  }
+
+  /** Where tokens are revoked (RFC 7009); undefined for a provider that has no such address. */
   async revocationEndpoint(details?: Details): Promise<string | undefined> {
     const { revocation_endpoint } = await this.endpoints(undefined, details);
     if (revocation_endpoint !== undefined || this.settings.issuer === undefined) return revocation_endpoint;
@@ -284,18 +294,6 @@ function isComplete(endpoints: Partial<ProviderEndpoints>, provider: OAuthProvid
     (!idToken || jwks_uri !== undefined) &&
     (!asksUserinfo || userinfo_endpoint !== undefined)
   );
-}
-
-/** The texts with the own settings put in for `{NAME}`. */
-function filledIn<Texts extends Readonly<Record<string, string>>>(
-  texts: Texts,
-  values: ProviderSettings['own'],
-): Texts {
-  const entries = Object.entries(texts).map(([name, text]) => [
-    name,
-    text.replace(/\{([A-Z][A-Z0-9_]*)\}/g, (_, setting: string) => own(values, setting) ?? ''),
-  ]);
-  return Object.fromEntries(entries) as Texts;
 }
 
 /** `https://…/{tid}/v2.0`, where the token's own claim decides, as what a callback may name. */

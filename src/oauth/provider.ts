@@ -205,7 +205,8 @@ export interface UserinfoRequest {
 }
 
 /**
- * All of them send the access token. `access_token`: RFC 7009, but the field is called so. `bearer`: an empty POST with the token in `Authorization`. `json`: RFC 7009 in JSON.
+ * All of them send the access token. `access_token`: RFC 7009 with that field name. `bearer`: an empty POST with the
+ * token in `Authorization`. `json`: RFC 7009 in JSON.
  */
 export type RevocationStyle = 'access_token' | 'bearer' | 'json';
 
