@@ -60,12 +60,11 @@ export class TokenEndpoint {
    */
   async refresh(provider: ConfiguredProvider, stored: TokenSet): Promise<TokenSet> {
     const limits = { signal: AbortSignal.timeout(REFRESH_LIMIT_MS), limitMs: REFRESH_LIMIT_MS };
-    const { token_endpoint } = await provider.endpoints(limits.signal, stored.details);
-    const { refreshEndpoint, refreshParameters = {}, scopeSeparator = ' ' } = provider.provider.quirks ?? {};
+    const { refreshParameters = {}, scopeSeparator = ' ' } = provider.provider.quirks ?? {};
     const details = stored.details ?? {};
     const scopes = stored.scopes.join(scopeSeparator);
     const answer = await this.#request(provider, {
-      address: refreshEndpoint ?? token_endpoint,
+      address: await provider.refreshEndpoint(limits.signal, stored.details),
       parameters: {
         grant_type: 'refresh_token',
         refresh_token: stored.refreshToken ?? '',

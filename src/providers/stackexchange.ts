@@ -4,8 +4,7 @@ import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 import { own } from '../text/own.js';
 
-/** Names come as HTML. */
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 export const stackexchange = defineProvider({
   id: 'stackexchange',
@@ -46,16 +45,22 @@ export const stackexchange = defineProvider({
     items: z.tuple([z.object({ account_id: numericSubject, display_name: text, profile_image: text })]),
   }),
   toProfile({ items: [{ account_id, display_name, profile_image }] }) {
-    const name = display_name?.replace(/&(\w+|#\d+);/g, (whole, entity: string) => own(ENTITIES, entity) ?? whole);
-    return { subject: account_id, name, pictureUrl: profile_image };
+    return { subject: account_id, name: display_name && withoutEntities(display_name), pictureUrl: profile_image };
   },
-  async revoke({ http, settings, step }, { accessToken }) {
-    const address = new URL(
-      `https://api.stackexchange.com/2.3/apps/${encodeURIComponent(accessToken)}/de-authenticate`,
-    );
+  async revoke({ http, endpoints: { userinfo_endpoint }, settings, step }, { accessToken }) {
+    const address = new URL(`/2.3/apps/${encodeURIComponent(accessToken)}/de-authenticate`, userinfo_endpoint);
     address.searchParams.set('key', settings.own.KEY ?? '');
     const { status } = await http.get(address.href, { step, headers: { 'accept-encoding': 'gzip' } });
     if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
     if (status !== 200) throw new OAuthError('provider_refused', step, `answered ${status}`);
   },
 });
+
+/** Names come as HTML, with letters outside ASCII as numbers: `G&#252;nter`. */
+function withoutEntities(html: string): string {
+  return html.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w+));/gi, (whole, decimal, hex, name) => {
+    if (name !== undefined) return own(ENTITIES, String(name)) ?? whole;
+    const code = decimal === undefined ? parseInt(String(hex), 16) : Number(decimal);
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  });
+}
