@@ -27,6 +27,7 @@ type Role = (typeof ROLES)[number];
 
 const NAMES = ['constructor', '__proto__', 'hasOwnProperty', 'toString', 'valueOf', 'prototype', '__defineGetter__'];
 const DATES = ['0000-01-01', '0001-01-01', '0001-01-01T00:00:00+23:59', '9999-12-31', '9999-12-31T23:59:59-23:59', '10000-01-01', '+010000-01-01T00:00:00Z', '-000001-01-01T00:00:00Z', '-infinity', 'infinity', '294277-01-01', '4714-11-24 BC', '2016-12-31T23:59:60Z', '2026-02-30', '2026-01-01T00:00:00+99:99', 'now', 'epoch', '1e400']; // prettier-ignore
+const HTTP_DATES = ['Thu, 01 Jan 1970 00:00:00 GMT', 'Fri, 31 Dec 9999 23:59:59 GMT', 'Sun, 06 Nov 1994 08:49:37'];
 const ADDRESSES = ['192.0.2.1', '192.0.2.1:80', '::ffff:192.0.2.1', 'fe80::1%eth0', '[2001:db8::1]:443', '::1.2.3.4', '01.02.03.04', '1', 'unknown', '_x', '%', ',', '192.0.2.1, fe80::1%lo']; // prettier-ignore
 const TEXTS = ['', ' ', '0', '-1', '1.5', '1e9', 'NaN', 'null', 'true', '[]', '{}', 'é', 'İ', '\u0000', '\u202e', '💩', "'", '"', '\\', '%', '_', '%00', 'a\nb', 'a@b.c', 'ada@example.com', 'user', 'viewer', 'admin', 'google', 'linkedAt', '-linkedAt', 'WyJsaW5rZWRBdCIsIm5leHQiLG51bGxd', Buffer.from('["-startedAt","next",["0000-01-01T00:00:00.000000Z","00"]]').toString('base64url'), 'x'.repeat(5000), '/', '//evil.example', 'https://evil.example', '../..', '00000000-0000-0000-0000-000000000000']; // prettier-ignore
 const KEYS = ['q', 'sort', 'limit', 'cursor', 'provider', 'health', 'outcome', 'code', 'reference', 'after', 'before', 'linkedAfter', 'linkedBefore', 'role', 'status', 'state', 'error', 'iss', 'returnTo', 'consent', 'bom', 'id', 'from', 'name', 'email', 'reason', 'confirmation', 'unlinked', 'stayed', 'action', 'actor', 'target']; // prettier-ignore
@@ -55,8 +56,13 @@ const headers = fc.record({
   'user-agent': optional(fc.constantFrom('', 'x'.repeat(3000), '__proto__', 'Mozilla/5.0 \xff')),
   'accept-language': optional(fc.constantFrom('__proto__', 'constructor', 'tr', '*;q=x', 'x'.repeat(2000))),
   authorization: optional(fc.constantFrom('Bearer x', 'Basic %', 'x')),
-  range: optional(fc.constantFrom('bytes=0-0', 'bytes=x')),
-  'if-modified-since': optional(fc.constantFrom(...DATES)),
+  range: optional(fc.oneof(fc.constantFrom('bytes=0-0', 'bytes=x', 'bytes=9-1', 'bytes=-0', 'bytes=0-1,3-4', 'x=0-1'), fc.nat(1e9).map((from) => `bytes=${from}-`))), // prettier-ignore
+  'if-match': optional(fc.constantFrom('"x"', '*', 'x', '', 'W/"x", "y"')),
+  'if-none-match': optional(fc.constantFrom('"x"', '*', 'x', '')),
+  'if-modified-since': optional(fc.constantFrom(...DATES, ...HTTP_DATES)),
+  'if-unmodified-since': optional(fc.constantFrom(...DATES, ...HTTP_DATES)),
+  'if-range': optional(fc.constantFrom('"x"', 'x', ...HTTP_DATES)),
+  expect: optional(fc.constantFrom('100-continue')),
   'content-encoding': optional(fc.constantFrom('gzip', 'x')),
 });
 const generated = fc.record({

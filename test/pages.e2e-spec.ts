@@ -58,6 +58,23 @@ describe('every answer', () => {
   });
 });
 
+describe('a static file', () => {
+  it.each<[number, Record<string, string>]>([
+    [206, { range: 'bytes=0-3' }],
+    [416, { range: 'bytes=9999999-' }],
+    [416, { range: 'bytes=-0' }],
+    [412, { 'if-match': '"other"' }],
+    [412, { 'if-unmodified-since': 'Thu, 01 Jan 1970 00:00:00 GMT' }],
+  ])('answers %i to %j, and no cache keeps an error', async (status, headers) => {
+    const response = await request(app.url).get('/assets/styles.css').set(headers).set('accept', 'application/json');
+    expect(response.status).toBe(status);
+    if (status < 400) return;
+    expect(response.body).toMatchObject({ status, code: 'validation_failed' });
+    expect(response.headers['cache-control']).toBe('no-store');
+    if (status === 416) expect(response.headers['content-range']).toMatch(/^bytes \*\/\d+$/);
+  });
+});
+
 describe('an error', () => {
   it('is a page for a browser, with code and reference', async () => {
     const response = await request(app.url).get('/nowhere').set('accept', 'text/html');

@@ -49,6 +49,13 @@ interface Extras {
 }
 
 const RETRY_AFTER_SECONDS = '2';
+/** Every other 4xx of a library is `validation_failed`. */
+const CODES_BY_STATUS: Readonly<Record<string, string>> = {
+  404: 'not_found',
+  405: 'method_not_allowed',
+  413: 'payload_too_large',
+  415: 'unsupported_media_type',
+};
 const ERROR_PAGE_POLICY = contentSecurityPolicy();
 
 /** Turns every error into one answer: a page, or problem+json (RFC 9457). Ours carry their code; others get one here. */
@@ -87,7 +94,8 @@ export class ErrorFilter implements ExceptionFilter {
       response.redirect(303, reconnect.reconnectPath(this.#returnTo(request)));
       return;
     }
-    response.status(problem.status);
+    // A static file has allowed caches to keep its response before it failed.
+    response.status(problem.status).set({ ...headersOf(error), 'Cache-Control': 'no-store' });
     // The route can have declared a page with forms, and this is another one.
     ERROR_PAGE_POLICY(request, response, () => undefined);
     if (problem.status === 503) response.set('Retry-After', RETRY_AFTER_SECONDS);
@@ -262,20 +270,11 @@ function problemOf(error: unknown): Problem {
     return { code: error.code, status: error.status, detail: error.publicReason, errors: error.errors };
   }
   if (isDatabaseUnavailable(error)) return { code: 'database_unavailable', status: 503 };
-  switch (httpStatusOf(error)) {
-    case 404:
-      return { code: 'not_found', status: 404 };
-    case 405:
-      return { code: 'method_not_allowed', status: 405 };
-    case 413:
-      return { code: 'payload_too_large', status: 413 };
-    case 415:
-      return { code: 'unsupported_media_type', status: 415 };
-    case 400:
-      return { code: 'validation_failed', status: 400, errors: [{ path: '', message: 'malformed' }] };
-    default:
-      return { code: 'internal', status: 500 };
-  }
+  const status = clientErrorStatus(error);
+  if (status === undefined) return { code: 'internal', status: 500 };
+  const code = own(CODES_BY_STATUS, String(status));
+  if (code !== undefined) return { code, status };
+  return { code: 'validation_failed', status, errors: [{ path: '', message: 'malformed' }] };
 }
 
 interface OurError extends Error {
@@ -292,11 +291,17 @@ function isOurs(error: unknown): error is OurError {
   );
 }
 
-/** Nest's own exceptions, and those of body-parser and the router under Express. */
-function httpStatusOf(error: unknown): number | undefined {
-  if (error instanceof HttpException) return error.getStatus();
-  const status = (error as { status?: unknown } | null)?.status;
-  return error instanceof Error && typeof status === 'number' && status < 500 ? status : undefined;
+/** The 4xx of Nest's own exceptions, and of Express, its body parsers and its static files; undefined: a defect. */
+function clientErrorStatus(error: unknown): number | undefined {
+  const status = error instanceof HttpException ? error.getStatus() : (error as { status?: unknown } | null)?.status;
+  const isClientError = error instanceof Error && typeof status === 'number' && status >= 400 && status < 500;
+  return isClientError ? status : undefined;
+}
+
+/** What a static file that cannot be served as asked adds to its response, such as `Content-Range`. */
+function headersOf(error: unknown): Record<string, string> {
+  const { headers } = error as { headers?: Record<string, string> };
+  return clientErrorStatus(error) === undefined ? {} : { ...headers };
 }
 
 function describe(error: unknown): string | undefined {
