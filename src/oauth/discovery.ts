@@ -10,21 +10,39 @@ const LIFETIME_MS = 3_600_000;
 /** How soon it is read again after it could not be read, or after an address of it was gone. */
 const READ_AGAIN_MS = 60_000;
 
-const address = z.url({ protocol: /^https?$/ });
+/**
+ * RFC 8414 §2, OpenID Connect Discovery §3: what we use of it. A member that a sign-in can do without counts as absent
+ * when it cannot be used.
+ */
+function metadataOf(issuer: string) {
+  const address = z.url({ protocol: issuer.startsWith('https:') ? /^https$/ : /^https?$/ });
+  return z.object({
+    issuer: z.string(),
+    authorization_endpoint: address,
+    token_endpoint: address,
+    jwks_uri: address.optional().catch(undefined),
+    userinfo_endpoint: address.optional().catch(undefined),
+    revocation_endpoint: address.optional().catch(undefined),
+    authorization_response_iss_parameter_supported: z
+      .unknown()
+      .optional()
+      .transform((value) => value === true || value === 'true'),
+    // OpenID Connect Core §3.1.3.7 (7): RS256 is the default.
+    id_token_signing_alg_values_supported: listOr('RS256'),
+    token_endpoint_auth_methods_supported: listOr('client_secret_basic'),
+  });
+}
 
-/** RFC 8414 §2, OpenID Connect Discovery §3: what we use of it. */
-const metadata = z.object({
-  issuer: z.string(),
-  authorization_endpoint: address,
-  token_endpoint: address,
-  jwks_uri: address.optional(),
-  userinfo_endpoint: address.optional(),
-  revocation_endpoint: address.optional(),
-  authorization_response_iss_parameter_supported: z.boolean().default(false),
-  // OpenID Connect Core §3.1.3.7 (7): RS256 is the default.
-  id_token_signing_alg_values_supported: z.array(z.string()).default(['RS256']),
-  token_endpoint_auth_methods_supported: z.array(z.string()).default(['client_secret_basic']),
-});
+/** The text in a list; the default where there is no list, or none in it. */
+function listOr(defaultMember: string) {
+  return z
+    .unknown()
+    .optional()
+    .transform((value) => {
+      const members = Array.isArray(value) ? value.filter((member) => typeof member === 'string') : [];
+      return members.length > 0 ? members : [defaultMember];
+    });
+}
 
 export interface DiscoveredProvider {
   readonly endpoints: ProviderEndpoints;
@@ -40,14 +58,14 @@ export interface DiscoveredProvider {
  * Reads a provider's own description of itself (OpenID Connect Discovery §4). Where its addresses may lead is judged
  * when they are called, see public-address.
  *
- * @throws OAuthError when it cannot be read, or names another issuer, or weakens https to http
+ * @throws OAuthError when it cannot be read, or names another issuer, or lacks an address that a sign-in needs
  */
 export async function discover(http: ProviderHttp, issuer: string): Promise<DiscoveredProvider> {
   const step = 'discovery';
   const document = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const { status, text } = await http.get(document, { step });
   if (status !== 200) throw new OAuthError('provider_unreachable', step, `discovery answered ${status}`);
-  const parsed = metadata.safeParse(jsonObject(text));
+  const parsed = metadataOf(issuer).safeParse(jsonObject(text));
   if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable discovery document');
   const {
     issuer: named,
@@ -57,9 +75,6 @@ export async function discover(http: ProviderHttp, issuer: string): Promise<Disc
     ...endpoints
   } = parsed.data;
   if (named !== issuer) throw new OAuthError('provider_answer_invalid', step, 'discovery names another issuer');
-  if (issuer.startsWith('https:') && Object.values(endpoints).some((endpoint) => endpoint.startsWith('http:'))) {
-    throw new OAuthError('provider_answer_invalid', step, 'discovery leads from https to http');
-  }
   const tokenEndpointAuthMethod = methods.includes('client_secret_basic')
     ? 'client_secret_basic'
     : 'client_secret_post';
