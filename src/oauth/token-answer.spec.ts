@@ -6,22 +6,25 @@ import { readTokenAnswer } from './token-answer.js';
 const ASKED = ['openid', 'email'];
 const TEXT = /^[\x21-\x7e]+$/;
 
-function read(answer: Readonly<Record<string, unknown>>, quirks = {}) {
+function read(answer: Readonly<Record<string, unknown>>, quirks = {}, status = 200) {
   const provider = { provider: { quirks } } as unknown as ConfiguredProvider;
   const requested = { sentAtMs: 0, askedScopes: ASKED, details: {} };
-  return readTokenAnswer(provider, { status: 200, text: JSON.stringify(answer) }, requested);
+  return readTokenAnswer(provider, { status, text: JSON.stringify(answer) }, requested);
 }
 
 const token = fc.string({ minLength: 1, maxLength: 20_000, unit: 'grapheme-ascii' }).filter((text) => TEXT.test(text));
-const absent = fc.constantFrom(undefined, null, '');
+const absent = fc.constantFrom(undefined, null, '', ' ', '\t\n', false);
+const isAbsent = (value: unknown) => !value || (typeof value === 'string' && value.trim() === '');
 const cased = fc.constantFrom('bearer', 'Bearer', 'BEARER', 'bEaReR', 'Bearer ', ' bearer');
 const lifetime = fc.oneof(
   fc.integer(),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
   fc.integer().map(String),
   fc.nat().map((seconds) => `${seconds}.5`),
+  fc.nat().map((seconds) => ` ${seconds} `),
 );
-const scope = fc.constantFrom('', 'openid', 'openid email', ['openid', 'email'], [], null, undefined);
+const granted = fc.constantFrom('openid', 'openid email', ['openid', 'email'], ['openid', null, '']);
+const noScope = fc.oneof(absent, fc.constantFrom([], [null], ['']));
 
 /** Every token response that works, whatever its provider makes of the members that do not matter. */
 const working = fc
@@ -31,10 +34,12 @@ const working = fc
     expires_in: fc.oneof(absent, lifetime),
     refresh_token: fc.oneof(absent, token),
     id_token: fc.oneof(absent, token),
-    scope,
+    scope: fc.oneof(granted, noScope),
   })
   .chain((known) =>
-    fc.dictionary(fc.string(), fc.jsonValue()).map((unknown) => ({ ...unknown, error: null, ...known })),
+    fc
+      .tuple(fc.dictionary(fc.string(), fc.jsonValue()), absent)
+      .map(([unknown, error]) => ({ ...unknown, error, ...known })),
   );
 
 describe('readTokenAnswer', () => {
@@ -43,11 +48,14 @@ describe('readTokenAnswer', () => {
       fc.property(working, (answer) => {
         const { accessToken, refreshToken, idToken, expiresAt, scopes } = read(answer);
         expect(accessToken).toBe(answer.access_token);
-        expect(refreshToken).toBe(answer.refresh_token === '' ? undefined : (answer.refresh_token ?? undefined));
-        expect(idToken).toBe(answer.id_token === '' ? undefined : (answer.id_token ?? undefined));
-        expect(expiresAt === undefined).toBe([undefined, null, ''].includes(answer.expires_in as string));
+        expect(refreshToken).toBe(isAbsent(answer.refresh_token) ? undefined : answer.refresh_token);
+        expect(idToken).toBe(isAbsent(answer.id_token) ? undefined : answer.id_token);
+        const isUnlimited = typeof answer.expires_in !== 'number' && isAbsent(answer.expires_in);
+        expect(expiresAt === undefined).toBe(isUnlimited);
         expect(Number.isNaN(expiresAt?.getTime())).toBe(false);
-        expect(scopes).toEqual(answer.scope === null || answer.scope === undefined ? ASKED : expect.any(Array));
+        const said = Array.isArray(answer.scope) ? answer.scope : [answer.scope];
+        const expected = said.filter((scope) => !isAbsent(scope)).flatMap((scope) => String(scope).split(' '));
+        expect(scopes).toEqual(expected.length > 0 ? expected : ASKED);
       }),
     );
   });
@@ -55,8 +63,17 @@ describe('readTokenAnswer', () => {
   it.each([
     ['an access token of 64 kB', { access_token: 'x'.repeat(64 * 1024) }],
     ['a lifetime before now', { access_token: 'x', expires_in: -1 }],
+    ['an id_token of another type', { access_token: 'x', id_token: {} }],
   ])('accepts %s', (_what, answer) => {
     expect(read(answer).accessToken).toBe(answer.access_token);
+  });
+
+  it.each([200, 201, 203, 299])('accepts the status %i', (status) => {
+    expect(read({ access_token: 'x' }, {}, status).accessToken).toBe('x');
+  });
+
+  it.each([199, 302, 304, 400, 404])('refuses the status %i', (status) => {
+    expect(() => read({ access_token: 'x' }, {}, status)).toThrow(`answered ${status} without a reason`);
   });
 
   it.each<[string, Record<string, unknown>, string]>([

@@ -31,12 +31,13 @@ const tokenAnswer = z.object({
     .regex(/^\s*bearer\s*$/i)
     .optional(),
   expires_in: z
-    .union([z.number(), z.string().regex(/^-?\d{1,15}(\.\d{1,15})?$/)])
+    .union([z.number(), z.string().regex(/^\s*-?\d{1,15}(\.\d{1,15})?\s*$/)])
     .transform(Number)
     .optional(),
   refresh_token: token.optional(),
   scope: z.string().max(TOKEN_LIMIT).optional(),
-  id_token: z.string().max(TOKEN_LIMIT).optional(),
+  // Where the provider proves identities by it, its absence is an error later; where it does not, this does not matter.
+  id_token: z.string().max(TOKEN_LIMIT).optional().catch(undefined),
 });
 
 export interface TokenAnswer extends TokenSet {
@@ -71,7 +72,7 @@ export function readTokenAnswer(
   refuseErrors(provider, answer, step, body);
   const raw = body ?? {};
   const scopes = own(raw, quirks.scopeMember ?? 'scope');
-  const parsed = tokenAnswer.safeParse({ ...present(raw), scope: listOfScopes(scopes) ?? undefined });
+  const parsed = tokenAnswer.safeParse(present({ ...raw, scope: listOfScopes(scopes) }));
   if (!parsed.success) {
     const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.')))];
     throw new OAuthError('provider_answer_invalid', step, `unusable token answer: ${fields.join(', ')}`);
@@ -101,7 +102,7 @@ export function tokenResponseOf(
 /** The error code of an answer in the words of RFC 6749 §5.2, whatever shape it has; undefined: it names none. */
 export function errorIn({ provider }: ConfiguredProvider, body: Readonly<Record<string, unknown>>): string | undefined {
   const error = provider.tokenError?.(body) ?? body.error;
-  if (typeof error !== 'string' || error === '') return undefined;
+  if (typeof error !== 'string' || isBlank(error)) return undefined;
   if (provider.quirks?.invalidGrantErrors?.includes(error)) return 'invalid_grant';
   return provider.quirks?.invalidClientErrors?.includes(error) ? 'invalid_client' : error;
 }
@@ -124,17 +125,25 @@ export function refuseErrors(
   if (error !== undefined) {
     throw new OAuthError('provider_refused', step, `refused with ${loggedError(error)} and status ${status}`);
   }
-  if (status !== 200) throw new OAuthError('provider_answer_invalid', step, `answered ${status} without a reason`);
+  if (status < 200 || status >= 300)
+    throw new OAuthError('provider_answer_invalid', step, `answered ${status} without a reason`);
 }
 
-/** The members of an answer. Empty and `null` are ways to say that there is none. */
-function present(answer: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(answer).filter(([, value]) => value !== '' && value !== null));
+/** The members of a token response that say something. */
+function present(response: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(response).filter(([, value]) => !isBlank(value)));
+}
+
+/** Blank text, `null` and `false` are ways to say that there is nothing. */
+function isBlank(value: unknown): boolean {
+  return value === null || value === false || (typeof value === 'string' && value.trim() === '');
 }
 
 /** A list of scopes as one text; anything else as it is, to be refused. */
 function listOfScopes(scopes: unknown): unknown {
-  return Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string') ? scopes.join(' ') : scopes;
+  if (!Array.isArray(scopes)) return scopes;
+  const present = scopes.filter((scope) => !isBlank(scope));
+  return present.every((scope) => typeof scope === 'string') ? present.join(' ') : scopes;
 }
 
 /** The scopes of an answer; undefined where it names none. */
