@@ -86,6 +86,16 @@ describe('a block', () => {
     while ((await count('revocations WHERE user_id = $1', [ada.id])) > 0) await new Promise((go) => setTimeout(go, 20));
   });
 
+  it('revokes the grant of a link that was not confirmed', async () => {
+    const ada = await come();
+    const { email } = await ada.browser.me();
+    expect((await house.signIn(house.somebodyAt('acme', { email }))).status).toBe(409);
+    const before = house.providers.acme.count('revoke');
+    await block(ada.id);
+    await house.providers.acme.arrived('revoke', before + 1);
+    expect(await count('pending_links WHERE user_id = $1', [ada.id])).toBe(0);
+  });
+
   it('lets no link be finished that was begun before it, after an unblock either', async () => {
     const [ada, grace] = [await come(), await come()];
     const proof = house.somebodyAt('acme');

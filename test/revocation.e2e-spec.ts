@@ -10,7 +10,7 @@ import { Revocations } from '../src/oauth-accounts/revocations.js';
 import { RevocationWorker } from '../src/oauth-accounts/revocation-worker.js';
 import { type TokenPlace, TokenVault } from '../src/oauth-accounts/token-vault.js';
 import { OAuthError } from '../src/oauth/oauth.errors.js';
-import { allow, OnOAuthAuthorized, refuse, type Verdict } from '../src/oauth/oauth.events.js';
+import { allow, OnOAuthAuthorized, redirect, refuse, type Verdict } from '../src/oauth/oauth.events.js';
 import { OAuthModule } from '../src/oauth/oauth.module.js';
 import { defineProvider, type RevocationContext, type TokenSet } from '../src/oauth/provider.js';
 import { startApp, type TestApp } from './support/app.js';
@@ -1085,21 +1085,32 @@ describe('a sign-in that is refused after the provider has issued tokens', () =>
     return provider.addPerson({ sub, name: 'New', email: `${sub}@mail.example`, email_verified: true }, sub);
   }
 
-  it.each<[string, Record<string, string>, () => void]>([
-    ['the hook', {}, () => (verdict = refuse('not today'))],
-    ['closed sign-up', { SIGN_UP: 'closed' }, () => undefined],
-    ['the allowed domains', { ALLOWED_EMAIL_DOMAINS: 'corp.example' }, () => undefined],
-    ['the hosted domain', { GOOGLE_HOSTED_DOMAIN: 'corp.example' }, () => undefined],
-  ])('by %s leaves no grant at the provider', async (_name, settings, arrange) => {
+  it.each<[string, number, Record<string, string>, () => void]>([
+    ['the hook', 403, {}, () => (verdict = refuse('not today'))],
+    ['the hook, which sends the user elsewhere,', 303, {}, () => (verdict = redirect('/welcome'))],
+    ['closed sign-up', 403, { SIGN_UP: 'closed' }, () => undefined],
+    ['the allowed domains', 403, { ALLOWED_EMAIL_DOMAINS: 'corp.example' }, () => undefined],
+    ['the hosted domain', 403, { GOOGLE_HOSTED_DOMAIN: 'corp.example' }, () => undefined],
+  ])('by %s leaves no grant at the provider', async (_name, status, settings, arrange) => {
     const own = await startApp(database.url, { SECRET_KEYS, ...provider.environment('GOOGLE'), ...settings }, [Hooked]);
     try {
       arrange();
-      expect(await tryToSignIn(own)).toBe(403);
+      expect(await tryToSignIn(own)).toBe(status);
       await until(() => Promise.resolve(told().length === 1));
       await drained();
     } finally {
       await own.close();
     }
+  });
+
+  it('leaves no grant either when it was to link an account', async () => {
+    const { browser } = await signIn();
+    const begun = (await browser.post('/account/link/plain', {})).headers.get('location') ?? '';
+    verdict = redirect('/welcome');
+    const response = await browser.get(provider.authorize(begun, { as: newcomer() }));
+    expect([response.status, response.headers.get('location')]).toEqual([303, '/welcome']);
+    await until(() => Promise.resolve(told().length === 1));
+    await drained();
   });
 
   it('because the user is blocked leaves no grant at the provider', async () => {

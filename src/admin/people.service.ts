@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { UnknownIdError } from '../access/access.errors.js';
 import type { Actor } from '../access/client.js';
 import { insertEntries } from '../audit/audit-entries.js';
+import { PendingLinks } from '../auth/pending-links.service.js';
 import { UnlinkService } from '../auth/unlink.service.js';
 import { Announcer } from '../events/announcer.js';
 import { OAuthAccountsService } from '../oauth-accounts/oauth-accounts.service.js';
@@ -30,7 +31,6 @@ export interface PersonChange {
   readonly blockReason?: string;
 }
 
-const DROP_PENDING_LINKS = 'DELETE FROM pending_links WHERE user_id = $1 OR other_user_id = $1';
 /** Parameters: 1 actor, 2 action, 3 person, 4 data, 5 ip, 6 reference. */
 const AUDIT = insertEntries({
   actor: '$1',
@@ -60,6 +60,7 @@ export class PeopleService {
     private readonly acts: AdminActs,
     private readonly accounts: OAuthAccountsService,
     private readonly unlinking: UnlinkService,
+    private readonly pendingLinks: PendingLinks,
     private readonly revocations: Revocations,
     private readonly announcer: Announcer,
   ) {}
@@ -172,7 +173,7 @@ export class PeopleService {
     );
     await voidLinks(manager, userId);
     await this.accounts.revokeAll(manager, userId, 'user_blocked');
-    await manager.query(DROP_PENDING_LINKS, [userId]);
+    await this.pendingLinks.discard(manager, userId, 'user_blocked');
     const sessions = await endSessionsOf(manager, userId);
     await record(manager, actor, 'user.blocked', userId, reason === undefined ? {} : { reason });
     const payload = { userId, actorId: actor.id } satisfies UserBlocked;

@@ -9,6 +9,7 @@ import { randomToken, tokenHash } from '../crypto/random-token.js';
 import { retryConflicts } from '../database/conflicts.js';
 import { Announcer } from '../events/announcer.js';
 import { ACCOUNT_LINKED, type AccountEvent } from '../oauth-accounts/oauth-accounts.events.js';
+import type { RevocationCause } from '../oauth-accounts/revocation.entity.js';
 import { Revocations } from '../oauth-accounts/revocations.js';
 import { placeOf, TokenVault } from '../oauth-accounts/token-vault.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
@@ -37,6 +38,9 @@ const EXPIRE = `
 const DISCARD = `
   DELETE FROM pending_links p WHERE p.user_id = $1 OR p.other_user_id = $1
   RETURNING ${ITS_GRANT}`;
+
+/** Why a pending link is deleted before it was confirmed. */
+type PendingLinkEnd = Extract<RevocationCause, 'user_blocked' | 'user_deleted' | 'link_expired'>;
 
 type DeletedLink = Pick<PendingLink, 'id' | 'userId' | 'provider' | 'subject' | 'sealedTokens'>;
 
@@ -204,10 +208,10 @@ export class PendingLinks {
   }
 
   /**
-   * Deletes what is pending for a user who is deleted or merged into another one, in that transaction, and revokes the
-   * grants. Call `revocations.wake()` after the commit.
+   * Deletes what is pending for a user who is blocked, deleted or merged into another one, in that transaction, and
+   * revokes the grants. Call `revocations.wake()` after the commit.
    */
-  async discard(manager: EntityManager, userId: string, cause: 'user_deleted' | 'link_expired'): Promise<void> {
+  async discard(manager: EntityManager, userId: string, cause: PendingLinkEnd): Promise<void> {
     await this.#deleteWith(manager, DISCARD, [userId], cause);
   }
 
@@ -215,7 +219,7 @@ export class PendingLinks {
     manager: EntityManager,
     statement: string,
     values: unknown[],
-    cause: 'user_deleted' | 'link_expired',
+    cause: PendingLinkEnd,
   ): Promise<number> {
     // TypeORM answers a DELETE with its rows and their number.
     const [deleted] = await manager.query<[DeletedLink[], number]>(statement, values);

@@ -35,7 +35,7 @@ export class SignInHandler extends AuthorizationHandler {
   }
 
   override async complete(authorization: Authorization, request: Request, response: Response): Promise<string> {
-    const { provider, profile, claims, tokens, attempt } = authorization;
+    const { provider, claims, attempt } = authorization;
     const { linksFor } = attempt;
     try {
       const configured = this.registry.get(provider);
@@ -46,10 +46,10 @@ export class SignInHandler extends AuthorizationHandler {
     } catch (error) {
       if (error instanceof SignInRefusedError && error.pendingToken !== undefined) {
         this.pendingCookie.write(response, error.pendingToken);
+        await this.#recordUser(authorization);
       } else if (isRefusal(error)) {
-        await this.revocations.requestRefused({ provider, subject: profile.subject }, tokens);
+        await this.#endRefused(authorization);
       }
-      if (isRefusal(error)) await this.#recordUser(authorization);
       throw error;
     }
   }
@@ -81,6 +81,13 @@ export class SignInHandler extends AuthorizationHandler {
     return current !== undefined;
   }
 
+  /** Revokes what a sign-in or link was issued that is not stored, and records whose it was. */
+  async #endRefused(authorization: Authorization): Promise<void> {
+    const { provider, profile, tokens } = authorization;
+    await this.revocations.requestRefused({ provider, subject: profile.subject }, tokens);
+    await this.#recordUser(authorization);
+  }
+
   /** Of a failed sign-in that has verified an identity. A failed link has had its user since it was begun. */
   async #recordUser(authorization: Authorization): Promise<void> {
     if (authorization.attempt.linksFor) return;
@@ -95,7 +102,7 @@ export class SignInHandler extends AuthorizationHandler {
   async #signIn(authorization: Authorization, request: Request, response: Response): Promise<string> {
     const replaced = this.sessionToReplace(request) ?? authorization.attempt.replacesSession;
     const { path, sessionToken } = await this.signIn.complete(authorization, clientOf(request), replaced);
-    if (sessionToken === undefined) await this.#recordUser(authorization);
+    if (sessionToken === undefined) await this.#endRefused(authorization);
     else this.cookie.write(response, sessionToken);
     return path;
   }
@@ -113,7 +120,8 @@ export class SignInHandler extends AuthorizationHandler {
     // A callback that comes as another site's form carries no session; the session the link was begun in must live.
     if (!current && request.method !== 'POST') throw AccessError.notSignedIn();
     const { path, sessionToken } = await this.link.complete(authorization, person, clientOf(request));
-    if (sessionToken !== undefined) this.cookie.write(response, sessionToken);
+    if (sessionToken === undefined) await this.#endRefused(authorization);
+    else this.cookie.write(response, sessionToken);
     return path;
   }
 
