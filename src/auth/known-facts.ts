@@ -6,6 +6,7 @@ import { canonicalEmail } from '../config/email-address.js';
 import { uniqueViolation } from '../database/database.errors.js';
 import { runPrepared } from '../database/prepared.js';
 import type { Authorization } from '../oauth/authorization-handler.js';
+import { subjectsOf } from '../oauth/profile.js';
 import { type Decision, decide } from './linking-policy.js';
 import { MOVE_TO_SUBJECT, READ_FACTS } from './sign-in.statements.js';
 
@@ -48,17 +49,20 @@ export class KnownFacts {
 
   /** The user whose account it is, or whose verified email address, if there is one. */
   async userOf({ provider, profile }: Authorization): Promise<string | undefined> {
-    const values = [provider, profile.subject, profile.emailVerified ? (profile.email ?? null) : null];
-    const [row] = await runPrepared<FactsRow>(this.dataSource, READ_FACTS, values);
-    return row?.user_id ?? row?.email_owner_id ?? undefined;
+    const email = profile.emailVerified ? profile.email : undefined;
+    let emailOwner: string | null = null;
+    for (const subject of subjectsOf(profile)) {
+      const facts = await this.#factsOf(provider, subject, email);
+      if (facts.user_id !== null) return facts.user_id;
+      emailOwner = facts.email_owner_id;
+    }
+    return emailOwner ?? undefined;
   }
 
   /** @param linksFor the person who wants to link, when that is what is wanted */
   async read({ provider, profile }: Authorization, linksFor?: string): Promise<Known> {
     if (profile.formerSubjects) await this.#moveToSubject(provider, profile.subject, profile.formerSubjects);
-    const values = [provider, profile.subject, canonicalEmail(profile.email) ?? null];
-    const [row] = await runPrepared<FactsRow>(this.dataSource, READ_FACTS, values);
-    if (!row) throw new TypeError('the facts always are one row');
+    const row = await this.#factsOf(provider, profile.subject, profile.email);
     const { account_id: id, user_id: userId, sealed_tokens: sealedTokens, email_owner_id: emailOwnerId } = row;
     const account =
       id === null || userId === null
@@ -74,6 +78,13 @@ export class KnownFacts {
       allowedEmailDomains: this.config.allowedEmailDomains,
     });
     return { decision, account, emailOwnerId };
+  }
+
+  async #factsOf(provider: string, subject: string, email: string | undefined): Promise<FactsRow> {
+    const values = [provider, subject, canonicalEmail(email) ?? null];
+    const [row] = await runPrepared<FactsRow>(this.dataSource, READ_FACTS, values);
+    if (!row) throw new TypeError('the facts always are one row');
+    return row;
   }
 
   /** Before the facts are read, so that everything after knows only the subject of today. */
