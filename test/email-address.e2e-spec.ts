@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { KnownFacts } from '../src/auth/known-facts.js';
+import type { Authorization } from '../src/oauth/authorization-handler.js';
 import { codeOf, type Person, type Proof, TwoProviders } from './support/two-providers.js';
 
 let house: TwoProviders;
@@ -66,6 +68,20 @@ describe('one mailbox in two spellings', () => {
     expect(await emailOf(second)).toEqual([`${other}${rest}`, true]);
   });
 
+  it('names the user of a failed sign-in in whatever spelling it comes', async () => {
+    const email = house.address();
+    const ada = await house.come(house.somebodyAt('google', { email }));
+    expect((await house.signIn(house.somebodyAt('acme', { email: email.toUpperCase() }))).status).toBe(409);
+    expect(await house.lastAttempt()).toMatchObject({ code: 'email_in_use', user_id: ada.id });
+  });
+
+  it('names the user of a failed sign-in by a former subject too', async () => {
+    const { id, proof } = await house.come(house.somebodyAt('google'));
+    const profile = { subject: `${proof.as}-new`, formerSubjects: [proof.as], email: undefined, emailVerified: false };
+    const authorization = { provider: 'google', profile } as unknown as Authorization;
+    expect(await house.app.nest.get(KnownFacts).userOf(authorization)).toBe(id);
+  });
+
   it('is stored as the provider writes it', async () => {
     const email = house.address().replace('person', 'Person');
     const ada = await house.come(house.somebodyAt('google', { email }));
@@ -110,21 +126,60 @@ describe('the address of a user', () => {
     expect(await changesOf(ada)).toEqual([]);
   });
 
-  it('stays where another user has verified the new one, and the attempt says so', async () => {
+  it('stays where another user has verified the new one, no longer verified, and the attempt says so', async () => {
     const taken = house.address();
     const grace = await house.come(house.somebodyAt('acme', { email: taken }));
     const ada = await house.come(house.somebodyAt('google'));
-    const stored = await emailOf(ada);
+    const [stored] = await emailOf(ada);
     says(ada.proof, { email: taken.toUpperCase() });
     await house.come(ada.proof, ada.browser);
-    expect(await emailOf(ada)).toEqual(stored);
+    expect(await emailOf(ada)).toEqual([stored, false]);
     expect((await house.lastAttempt())?.reasons).toContain('its address is verified and of somebody else');
     expect(await emailOf(grace)).toEqual([taken, true]);
+    const alan = await house.come(house.somebodyAt('acme', { email: stored }));
+    expect(await emailOf(alan)).toEqual([stored, true]);
 
     says(grace.proof, { email: house.address() });
     await house.come(grace.proof, grace.browser);
     await house.come(ada.proof, ada.browser);
     expect(await emailOf(ada)).toEqual([taken.toUpperCase(), true]);
+  });
+
+  it('stays verified where another user has verified the new one, while another account vouches for it', async () => {
+    const [email, taken] = [house.address(), house.address()];
+    await house.come(house.somebodyAt('acme', { email: taken }));
+    const ada = await house.come(house.somebodyAt('google', { email }));
+    await house.link(ada.browser, house.somebodyAt('acme', { email }));
+    says(ada.proof, { email: taken });
+    await house.come(ada.proof, ada.browser);
+    expect(await emailOf(ada)).toEqual([email, true]);
+  });
+
+  it('is exchanged between two users whose accounts exchange theirs', async () => {
+    const [one, other] = [house.address(), house.address()];
+    const ada = await house.come(house.somebodyAt('google', { email: one }));
+    const grace = await house.come(house.somebodyAt('google', { email: other }));
+    says(ada.proof, { email: other });
+    says(grace.proof, { email: one });
+    for (const person of [ada, grace, ada]) await house.come(person.proof, person.browser);
+    expect(await emailOf(ada)).toEqual([other, true]);
+    expect(await emailOf(grace)).toEqual([one, true]);
+  });
+
+  it('is heard of later, not verified as it was and in another spelling too', async () => {
+    const [first, second] = [house.address(), house.address()];
+    const ada = await house.come(house.somebodyAt('google', { email: undefined, email_verified: undefined }));
+    expect(await emailOf(ada)).toEqual([null, false]);
+    for (const email of [first, second, second.toUpperCase()]) {
+      says(ada.proof, { email, email_verified: false });
+      await house.come(ada.proof, ada.browser);
+      expect(await emailOf(ada)).toEqual([email, false]);
+    }
+    says(ada.proof, { email: second, email_verified: true });
+    await house.come(ada.proof, ada.browser);
+    says(ada.proof, { email: second.toUpperCase() });
+    await house.come(ada.proof, ada.browser);
+    expect(await emailOf(ada)).toEqual([second.toUpperCase(), true]);
   });
 
   it('is no longer verified when its only account says that it is not', async () => {
@@ -191,6 +246,31 @@ describe('the address of a user', () => {
     const people = await Promise.all(proofs.map((proof) => house.come(proof)));
     const emails = await Promise.all(people.map((person) => emailOf(person)));
     expect(emails.filter(([address]) => address === email)).toHaveLength(1);
+  });
+});
+
+describe('the name and the picture of a user', () => {
+  const shownOf = async ({ browser }: Person) => {
+    const { name, pictureUrl } = await browser.me();
+    return [name, pictureUrl];
+  };
+  const [picture, otherPicture] = ['https://pictures.example/1', 'https://pictures.example/2'];
+
+  it('are those that a later sign-in brings where the first one brought none', async () => {
+    const ada = await house.come(house.somebodyAt('google', { name: undefined }));
+    expect(await shownOf(ada)).toEqual([null, null]);
+    says(ada.proof, { name: 'Ada', picture });
+    await house.come(ada.proof, ada.browser);
+    expect(await shownOf(ada)).toEqual(['Ada', picture]);
+    says(ada.proof, { name: 'Grace', picture: otherPicture });
+    await house.come(ada.proof, ada.browser);
+    expect(await shownOf(ada)).toEqual(['Ada', picture]);
+  });
+
+  it('are those of an account that is linked where there were none', async () => {
+    const ada = await house.come(house.somebodyAt('google', { name: undefined }));
+    await house.link(ada.browser, house.somebodyAt('acme', { name: 'Ada', picture }));
+    expect(await shownOf(ada)).toEqual(['Ada', picture]);
   });
 });
 

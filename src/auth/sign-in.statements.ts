@@ -83,29 +83,39 @@ const RECORD = (actions: string, more = '') => `
   )`;
 
 /**
- * The address of the user follows the account that vouches for it, once there is an `account`. When that account brings
- * another verified address, it becomes the user's; when it no longer vouches for the stored one and no other account
- * does, the stored one is no longer verified. A user without a verified address, or with one that no account vouches
- * for, gets the verified one of this account. An address that another user has verified is never taken: the user keeps
- * the stored one. Two at once for one address: the unique index fails one statement, which is tried again.
+ * The address of the user follows the account that vouches for it, once there is an `account`:
+ *
+ * - A verified address that no other user has becomes the user's, unless another account vouches for the stored one.
+ * - One that another user has verified is never taken. The user keeps the stored one, which is no longer verified when no
+ *   other account vouches for it, so that whoever owns it now can verify it.
+ * - An address that is not verified becomes the user's, not verified, unless another account has the stored one.
+ *
+ * Two at once for one address: the unique index fails one statement, which is tried again.
  */
 const followEmail = (canonicalEmail: string) => `
   followed AS (
-    SELECT person.id, CASE WHEN $4 THEN $3 ELSE person.email END AS email,
-           CASE WHEN $4 THEN ${canonicalEmail} ELSE person.email_canonical END AS email_canonical,
-           $4::boolean AS email_verified
+    SELECT person.id, CASE WHEN is_taken THEN person.email ELSE $3 END AS email,
+           CASE WHEN is_taken THEN person.email_canonical ELSE ${canonicalEmail} END AS email_canonical,
+           $4 AND NOT is_taken AS email_verified
     FROM person JOIN account ON account.user_id = person.id
     CROSS JOIN LATERAL (
-      SELECT COALESCE(bool_or(a.id = account.id), false) AS by_this, COALESCE(bool_or(a.id <> account.id), false) AS by_another
+      SELECT COALESCE(bool_or(a.email_verified AND a.id = account.id), false) AS by_this,
+             COALESCE(bool_or(a.email_verified AND a.id <> account.id), false) AS by_another,
+             COALESCE(bool_or(a.id <> account.id), false) AS at_another
       FROM oauth_accounts a
-      WHERE a.user_id = person.id AND a.email_verified AND a.email_canonical = person.email_canonical
-    ) AS vouched
+      WHERE a.user_id = person.id AND a.email_canonical = person.email_canonical
+    ) AS stored_one
+    CROSS JOIN LATERAL (
+      SELECT $4::boolean AND EXISTS (
+        SELECT FROM users other WHERE other.id <> person.id AND other.email_verified
+                                  AND other.email_canonical = ${canonicalEmail}) AS is_taken
+    ) AS brought_one
     WHERE $3 IS NOT NULL AND CASE
-      WHEN NOT $4 THEN person.email_verified AND by_this AND NOT by_another
-      WHEN person.email_verified AND person.email_canonical = ${canonicalEmail} THEN false
-      ELSE (NOT person.email_verified OR by_this OR NOT by_another)
-        AND NOT EXISTS (SELECT FROM users other WHERE other.id <> person.id AND other.email_verified
-                          AND other.email_canonical = ${canonicalEmail}) END
+      WHEN is_taken THEN person.email_verified AND NOT by_another
+      WHEN NOT person.email_verified THEN $4 OR ($3 IS DISTINCT FROM person.email AND NOT at_another)
+      WHEN NOT $4 THEN by_this AND NOT by_another
+      WHEN person.email_canonical = ${canonicalEmail} THEN $3 <> person.email AND by_this AND NOT by_another
+      ELSE by_this OR NOT by_another END
   ),
   followed_audit AS (${insertEntries({
     actor: 'id',
@@ -119,12 +129,15 @@ const followEmail = (canonicalEmail: string) => `
   })}
   )`;
 
-/** Where the statement changes nothing else of the user. */
-const STORE_FOLLOWED = `
+/** What the user has of the account: the address as above; a name and a picture where there was none before. */
+const storeUser = (more = '') => `
   stored AS (
     UPDATE users
-    SET email = followed.email, email_canonical = followed.email_canonical, email_verified = followed.email_verified
-    FROM followed WHERE users.id = followed.id
+    SET email = COALESCE(followed.email, users.email),
+        email_canonical = COALESCE(followed.email_canonical, users.email_canonical),
+        email_verified = COALESCE(followed.email_verified, users.email_verified),
+        name = COALESCE(users.name, $5), picture_url = COALESCE(users.picture_url, $6)${more}
+    FROM account LEFT JOIN followed ON true WHERE users.id = account.user_id
   )`;
 
 /** The session that a sign-in begins, in place of the one this browser had. */
@@ -215,15 +228,8 @@ export const SIGN_IN: PreparedStatement = {
   ),
   account AS (${refreshAccount('$24', '$26')}
   ),
-${followEmail('$26')},
-  seen AS (
-    UPDATE users
-    SET last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END,
-        email = COALESCE(followed.email, users.email),
-        email_canonical = COALESCE(followed.email_canonical, users.email_canonical),
-        email_verified = COALESCE(followed.email_verified, users.email_verified)
-    FROM account LEFT JOIN followed ON true WHERE users.id = account.user_id
-  ),${ROLE_CHANGED},${BEGIN_SESSION},${END_SURPLUS},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN(
+${followEmail('$26')},${storeUser(`,
+        last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END`)},${ROLE_CHANGED},${BEGIN_SESSION},${END_SURPLUS},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN(
     'SELECT * FROM replaced UNION ALL SELECT * FROM surplus',
     '(SELECT role FROM promoted)',
   )}`,
@@ -304,7 +310,7 @@ export const LINK: PreparedStatement = {
     FROM person
     ON CONFLICT (provider, subject) DO NOTHING
     RETURNING id, user_id
-  ),${followEmail('$19')},${STORE_FOLLOWED},${RENEW_TOKEN},${RECORD(`('account.linked', 'account')`)}
+  ),${followEmail('$19')},${storeUser()},${RENEW_TOKEN},${RECORD(`('account.linked', 'account')`)}
   SELECT user_id FROM account`,
 };
 
@@ -314,6 +320,6 @@ export const RECONNECT: PreparedStatement = {
   text: `
   WITH ${LINKING_PERSON},
   account AS (${refreshAccount('$21', '$19')}
-  ),${followEmail('$19')},${STORE_FOLLOWED},${RENEW_TOKEN},${RECORD(`('account.reconnected', 'account')`)}
+  ),${followEmail('$19')},${storeUser()},${RENEW_TOKEN},${RECORD(`('account.reconnected', 'account')`)}
   SELECT user_id FROM account`,
 };
