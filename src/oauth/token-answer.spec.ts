@@ -23,8 +23,7 @@ const lifetime = fc.oneof(
   fc.nat().map((seconds) => `${seconds}.5`),
   fc.nat().map((seconds) => ` ${seconds} `),
 );
-const granted = fc.constantFrom('openid', 'openid email', ['openid', 'email'], ['openid', null, '']);
-const noScope = fc.oneof(absent, fc.constantFrom([], [null], ['']));
+const granted = fc.constantFrom('openid', 'openid email', ['openid', 'email'], ['openid', null, ''], []);
 
 /** Every token response that works, whatever its provider makes of the members that do not matter. */
 const working = fc
@@ -34,7 +33,7 @@ const working = fc
     expires_in: fc.oneof(absent, lifetime),
     refresh_token: fc.oneof(absent, token),
     id_token: fc.oneof(absent, token),
-    scope: fc.oneof(granted, noScope),
+    scope: fc.oneof(granted, absent),
   })
   .chain((known) =>
     fc
@@ -53,9 +52,8 @@ describe('readTokenAnswer', () => {
         const isUnlimited = typeof answer.expires_in !== 'number' && isAbsent(answer.expires_in);
         expect(expiresAt === undefined).toBe(isUnlimited);
         expect(Number.isNaN(expiresAt?.getTime())).toBe(false);
-        const said = Array.isArray(answer.scope) ? answer.scope : [answer.scope];
-        const expected = said.filter((scope) => !isAbsent(scope)).flatMap((scope) => String(scope).split(' '));
-        expect(scopes).toEqual(expected.length > 0 ? expected : ASKED);
+        const listed = Array.isArray(answer.scope) ? answer.scope.filter(Boolean) : String(answer.scope).split(' ');
+        expect(scopes).toEqual(isAbsent(answer.scope) ? ASKED : listed);
       }),
     );
   });

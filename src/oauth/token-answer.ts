@@ -35,7 +35,11 @@ const tokenAnswer = z.object({
     .transform(Number)
     .optional(),
   refresh_token: token.optional(),
-  scope: z.string().max(TOKEN_LIMIT).optional(),
+  // Some providers send a list; an empty one, in contrast to blank text, says that nothing was granted.
+  scope: z
+    .union([z.string(), z.array(z.string().nullable()).transform((scopes) => scopes.filter(Boolean).join(' '))])
+    .pipe(z.string().max(TOKEN_LIMIT))
+    .optional(),
   // Where the provider proves identities by it, its absence is an error later; where it does not, this does not matter.
   id_token: z.string().max(TOKEN_LIMIT).optional().catch(undefined),
 });
@@ -72,7 +76,7 @@ export function readTokenAnswer(
   refuseErrors(provider, answer, step, body);
   const raw = body ?? {};
   const scopes = own(raw, quirks.scopeMember ?? 'scope');
-  const parsed = tokenAnswer.safeParse(present({ ...raw, scope: listOfScopes(scopes) }));
+  const parsed = tokenAnswer.safeParse(present({ ...raw, scope: scopes }));
   if (!parsed.success) {
     const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.')))];
     throw new OAuthError('provider_answer_invalid', step, `unusable token answer: ${fields.join(', ')}`);
@@ -137,13 +141,6 @@ function present(response: Readonly<Record<string, unknown>>): Readonly<Record<s
 /** Blank text, `null` and `false` are ways to say that there is nothing. */
 function isBlank(value: unknown): boolean {
   return value === null || value === false || (typeof value === 'string' && value.trim() === '');
-}
-
-/** A list of scopes as one text; anything else as it is, to be refused. */
-function listOfScopes(scopes: unknown): unknown {
-  if (!Array.isArray(scopes)) return scopes;
-  const present = scopes.filter((scope) => !isBlank(scope));
-  return present.every((scope) => typeof scope === 'string') ? present.join(' ') : scopes;
 }
 
 /** The scopes of an answer; undefined where it names none. */

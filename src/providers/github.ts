@@ -27,6 +27,8 @@ export const github = defineProvider({
     invalidGrantErrors: ['bad_verification_code', 'bad_refresh_token'],
     invalidClientErrors: ['incorrect_client_credentials'],
   },
+  // Blank text is a statement here: a GitHub App has permissions and no scopes, and its users grant none.
+  tokenResponse: (response) => (response.scope === '' ? { ...response, scope: [] } : response),
   claims: z.object({
     id: numericSubject,
     login: text,
