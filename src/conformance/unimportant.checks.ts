@@ -1,8 +1,8 @@
 import type { Check } from './check.js';
 import type { Fault } from './fake-provider.js';
 import { json } from './messages.js';
-import { type Scenario, withoutName } from './scenario.js';
-import { Deviation, said, type Trial } from './trial.js';
+import { type Place, placesOf, replaced, type Scenario, withoutName } from './scenario.js';
+import { claim, Deviation, said, type Trial } from './trial.js';
 
 type Json = Record<string, unknown>;
 
@@ -82,7 +82,37 @@ export const UNIMPORTANT: readonly Check[] = [
       if (refused.length > 0) throw new Deviation(refused.join('; '));
     },
   },
+  {
+    id: 'unimportant.name',
+    sentence: 'a user whose name comes in parts alone has a name',
+    applies: (trial) => namesInParts(trial.usual).length > 0,
+    run: async (trial) => {
+      const names = namesInParts(trial.usual);
+      const scenario = names.reduce((rest, { place }) => replaced(rest, place, undefined), trial.usual);
+      const { account } = await trial.signedIn(scenario);
+      const expected = names.map(({ parts }) => parts);
+      claim(
+        expected.includes(account.name ?? ''),
+        `the name is ${account.name ?? 'null'}, not ${expected.join(' or ')}`,
+      );
+    },
+  },
 ];
+
+/** The names that stand beside a given and a family name (OpenID Connect Core §5.1), with the two as one. */
+function namesInParts(scenario: Scenario): { place: Place; parts: string }[] {
+  const places = placesOf(scenario);
+  const beside = ({ source, key, path }: Place, name: string) => {
+    const wanted = [source, key, ...path.slice(0, -1), name].join('\n');
+    const found = places.find((place) => [place.source, place.key, ...place.path].join('\n') === wanted);
+    return typeof found?.value === 'string' ? found.value : undefined;
+  };
+  return places.flatMap((place) => {
+    if (place.path.at(-1) !== 'name') return [];
+    const [given, family] = [beside(place, 'given_name'), beside(place, 'family_name')];
+    return given === undefined || family === undefined ? [] : [{ place, parts: `${given} ${family}` }];
+  });
+}
 
 /** Whether an id_token says who the user is, and userinfo only adds to it. */
 function isSupplement({ provider, usual }: Trial): boolean {

@@ -52,6 +52,14 @@ export function primaryAddress<Shape extends z.ZodRawShape>(member: string, shap
     .pipe(z.object(shape).optional());
 }
 
+/** The names of a user in OpenID Connect Core §5.1, for the schema of a provider that sends them. */
+export const openIdNames = { name: text, given_name: text, family_name: text };
+
+/** The name of a user, also where only its parts are there. */
+export function openIdName({ name, given_name, family_name }: z.output<z.ZodObject<typeof openIdNames>>) {
+  return name ?? fullName(given_name, family_name);
+}
+
 /** First and last name as one; undefined when there is neither. */
 export function fullName(...parts: readonly (string | undefined)[]): string | undefined {
   return parts.filter(Boolean).join(' ') || undefined;

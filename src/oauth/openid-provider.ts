@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { email, subject, text } from './claims.js';
+import { email, openIdName, openIdNames, subject, text } from './claims.js';
 import { defineProvider, type OAuthProvider } from './provider.js';
 
 /** The claims of OpenID Connect Core §5.1 that we use. */
@@ -11,7 +11,7 @@ export const openIdClaims = z.object({
     .unknown()
     .optional()
     .transform((value) => value === true),
-  name: text,
+  ...openIdNames,
   preferred_username: text,
   picture: text,
 });
@@ -31,11 +31,11 @@ export function openIdProvider(facts: OpenIdFacts): OAuthProvider<OpenIdClaims> 
     emails: 'operator',
     idToken: { algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'] },
     claims: openIdClaims,
-    toProfile: ({ sub, email, email_verified, name, preferred_username, picture }) => ({
+    toProfile: ({ sub, email, email_verified, preferred_username, picture, ...names }) => ({
       subject: sub,
       email,
       emailVerified: email_verified,
-      name: name ?? preferred_username,
+      name: openIdName(names) ?? preferred_username,
       pictureUrl: picture,
     }),
     ...facts,

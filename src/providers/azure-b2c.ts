@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fullName, subject, text } from '../oauth/claims.js';
+import { openIdName, openIdNames, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 /** Known by the issuer that the operator names; it describes itself, in claims of its own. */
@@ -18,16 +18,14 @@ export const azureB2c = defineProvider({
   reauthentication: 'prompt=login',
   claims: z.object({
     sub: subject,
-    name: text,
-    given_name: text,
-    family_name: text,
+    ...openIdNames,
     emails: z.array(text).nullish(),
     email: text,
   }),
-  toProfile: ({ sub, name, given_name, family_name, emails, email }) => ({
+  toProfile: ({ sub, emails, email, ...names }) => ({
     subject: sub,
     email: emails?.[0] ?? email,
-    name: name ?? fullName(given_name, family_name),
+    name: openIdName(names),
   }),
   idToken: { algorithms: ['RS256'], withoutUserinfo: true },
 });

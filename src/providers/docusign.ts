@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { subject, text } from '../oauth/claims.js';
+import { openIdName, openIdNames, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const docusign = defineProvider({
@@ -22,6 +22,6 @@ export const docusign = defineProvider({
     },
   },
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
-  claims: z.object({ sub: subject, name: text, email: text }),
-  toProfile: ({ sub, name, email }) => ({ subject: sub, email, name }),
+  claims: z.object({ sub: subject, ...openIdNames, email: text }),
+  toProfile: ({ sub, email, ...names }) => ({ subject: sub, email, name: openIdName(names) }),
 });

@@ -2,7 +2,7 @@ import { Strategy as GoogleStrategy } from 'passport-google-oauth20';
 import type { Strategy } from 'passport';
 import { z } from 'zod';
 import { canonicalDomain, emailDomain } from '../config/domain.js';
-import { email, flag, strictText, subject, text } from '../oauth/claims.js';
+import { email, flag, openIdName, openIdNames, strictText, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -54,15 +54,15 @@ export const google = defineProvider({
     sub: subject,
     email,
     email_verified: flag,
-    name: text,
+    ...openIdNames,
     picture: text,
     hd: strictText,
   }),
-  toProfile: ({ sub, email, email_verified, name, picture }) => ({
+  toProfile: ({ sub, email, email_verified, picture, ...names }) => ({
     subject: sub,
     email,
     emailVerified: email_verified,
-    name,
+    name: openIdName(names),
     pictureUrl: picture,
   }),
   checkClaims({ hd }, { own, allowedEmailDomains }) {

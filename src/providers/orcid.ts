@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fullName, subject, text } from '../oauth/claims.js';
+import { openIdName, openIdNames, subject } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const orcid = defineProvider({
@@ -19,9 +19,9 @@ export const orcid = defineProvider({
   emails: 'none',
   // The documented id_token has no name: userinfo is requested for it.
   idToken: { issuers: ['https://orcid.org'] },
-  claims: z.object({ sub: subject, name: text, given_name: text, family_name: text }),
-  toProfile: ({ sub, name, given_name, family_name }) => ({
+  claims: z.object({ sub: subject, ...openIdNames }),
+  toProfile: ({ sub, ...names }) => ({
     subject: sub,
-    name: name ?? fullName(given_name, family_name),
+    name: openIdName(names),
   }),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { email, flag, primaryAddress, subject, text } from '../oauth/claims.js';
+import { email, flag, openIdName, openIdNames, primaryAddress, subject } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const paypal = defineProvider({
@@ -20,10 +20,15 @@ export const paypal = defineProvider({
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic', userinfo: { query: { schema: 'paypalv1.1' } } },
   claims: z.object({
     user_id: subject,
-    name: text,
+    ...openIdNames,
     emails: primaryAddress('primary', { value: email, confirmed: flag }).nullish(),
   }),
-  toProfile({ user_id, name, emails: primary }) {
-    return { subject: user_id, name, email: primary?.value, emailVerified: primary?.confirmed === true };
+  toProfile({ user_id, emails: primary, ...names }) {
+    return {
+      subject: user_id,
+      name: openIdName(names),
+      email: primary?.value,
+      emailVerified: primary?.confirmed === true,
+    };
   },
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { email, flag, subject, text } from '../oauth/claims.js';
+import { email, flag, openIdName, openIdNames, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -37,14 +37,14 @@ export const salesforce = defineProvider({
   claims: z.object({
     organization_id: subject,
     user_id: subject,
-    name: text,
+    ...openIdNames,
     email,
     email_verified: flag,
     picture: text,
   }),
-  toProfile: ({ organization_id, user_id, name, email, email_verified, picture }) => ({
+  toProfile: ({ organization_id, user_id, email, email_verified, picture, ...names }) => ({
     subject: `${organization_id}:${user_id}`,
-    name,
+    name: openIdName(names),
     email,
     emailVerified: email_verified,
     pictureUrl: picture,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { email, flag, subject, text } from '../oauth/claims.js';
+import { email, flag, openIdName, openIdNames, subject, text } from '../oauth/claims.js';
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
@@ -42,14 +42,14 @@ export const slack = defineProvider({
     'https://slack.com/user_id': subject,
     email,
     email_verified: flag,
-    name: text,
+    ...openIdNames,
     picture: text,
   }),
-  toProfile: ({ email, email_verified, name, picture, ...claims }) => ({
+  toProfile: ({ email, email_verified, picture, ...claims }) => ({
     subject: `${claims['https://slack.com/team_id']}:${claims['https://slack.com/user_id']}`,
     email,
     emailVerified: email_verified,
-    name,
+    name: openIdName(claims),
     pictureUrl: picture,
   }),
   checkClaims(claims, { own }) {

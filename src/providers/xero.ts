@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fullName, subject, text } from '../oauth/claims.js';
+import { openIdName, openIdNames, subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const xero = defineProvider({
@@ -18,10 +18,10 @@ export const xero = defineProvider({
   emails: 'unverified',
   idToken: { issuers: ['https://identity.xero.com'] },
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
-  claims: z.object({ sub: subject, email: text, name: text, given_name: text, family_name: text }),
-  toProfile: ({ sub, email, name, given_name, family_name }) => ({
+  claims: z.object({ sub: subject, email: text, ...openIdNames }),
+  toProfile: ({ sub, email, ...names }) => ({
     subject: sub,
     email,
-    name: name ?? fullName(given_name, family_name),
+    name: openIdName(names),
   }),
 });
