@@ -1,3 +1,4 @@
+import type { AuditAction } from '../audit/audit-actions.js';
 import type { PersonalEntry } from '../audit/audit-trail.js';
 import type { ReconnectReason } from '../oauth-accounts/reconnect-required.error.js';
 import { own } from '../text/own.js';
@@ -64,7 +65,7 @@ export function plainScopes(scopes: readonly string[]): PlainScope[] {
   );
 }
 
-const SENTENCES: Readonly<Record<string, (provider: string) => string>> = {
+const SENTENCES: Readonly<Record<AuditAction, (provider: string) => string>> = {
   'user.registered': (provider) => `Your profile began here, with ${provider}`,
   'user.signed-in': (provider) => `Signed in with ${provider}`,
   'user.signed-out': () => 'Signed out',
@@ -81,7 +82,15 @@ const SENTENCES: Readonly<Record<string, (provider: string) => string>> = {
   'user.email-changed': (provider) => `The email address was changed, as reported by ${provider}`,
   'user.email-released': () => 'An administrator released the email address',
   'user.email-conflict': () => 'The email address is no longer verified: another user had verified it first',
+  'user.deleted': () => 'A user was deleted',
+  'invitation.created': () => 'An invitation was created',
   'invitation.used': () => 'An invitation to this site was used',
+  'invitation.withdrawn': () => 'An invitation was withdrawn',
+  'accounts.exported': () => 'The linked accounts were exported',
+  'attempts.exported': () => 'The sign-in attempts were exported',
+  'audit.exported': () => 'The audit log was exported',
+  'invitations.exported': () => 'The invitations were exported',
+  'users.exported': () => 'The users were exported',
 };
 
 /**

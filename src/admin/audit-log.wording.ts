@@ -1,7 +1,8 @@
+import type { AuditAction } from '../audit/audit-actions.js';
 import { own } from '../text/own.js';
 
 /** What was done, to whoever runs this place. What stands in the data is said beside it. */
-export const ACTS: Readonly<Record<string, string>> = {
+export const ACTS: Readonly<Record<AuditAction, string>> = {
   'user.registered': 'came for the first time',
   'user.signed-in': 'signed in',
   'user.signed-out': 'signed out',
@@ -10,11 +11,17 @@ export const ACTS: Readonly<Record<string, string>> = {
   'user.blocked': 'blocked',
   'user.unblocked': 'unblocked',
   'user.role-changed': 'changed the role',
+  'user.block-reason-changed': 'changed the reason of a block',
+  'user.sessions-ended': 'ended all sessions of a user',
+  'user.email-changed': 'changed the email address',
+  'user.email-released': 'released an email address',
+  'user.email-conflict': 'marked the email address as not verified: another user has it',
   'account.linked': 'linked an account',
   'account.unlinked': 'unlinked an account',
   'account.reconnected': 'connected an account again',
   'session.ended': 'ended a session',
   'invitation.created': 'invited somebody',
+  'invitation.used': 'used an invitation',
   'invitation.withdrawn': 'withdrew an invitation',
   'accounts.exported': 'downloaded the linked accounts',
   'users.exported': 'downloaded the people',

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Actor } from '../access/client.js';
+import type { AuditAction, ExportedListing } from '../audit/audit-actions.js';
 import { insertEntries } from '../audit/audit-entries.js';
 
 const RECORD = insertEntries({
@@ -25,13 +26,13 @@ export class Exports {
    * @param filters their names are kept and not what was asked for: that can be somebody's address, which has to go with
    * them
    */
-  async record(actor: Actor | undefined, listing: string, filters: object): Promise<void> {
+  async record(actor: Actor | undefined, listing: ExportedListing, filters: object): Promise<void> {
     const filteredBy = Object.entries(filters).flatMap(([name, value]) => (value === undefined ? [] : [name]));
     const by = actor ? {} : { by: 'command line' };
     const data = JSON.stringify({ filteredBy: filteredBy.filter((name) => name !== 'sort'), ...by });
     await this.dataSource.query(RECORD, [
       actor?.id ?? null,
-      `${listing}.exported`,
+      `${listing}.exported` satisfies AuditAction,
       `listing:${listing}`,
       data,
       actor?.client.ip ?? null,

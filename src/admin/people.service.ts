@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { UnknownIdError } from '../access/access.errors.js';
 import type { Actor } from '../access/client.js';
+import type { AuditAction } from '../audit/audit-actions.js';
 import { insertEntries } from '../audit/audit-entries.js';
 import { PendingLinks } from '../auth/pending-links.service.js';
 import { UnlinkService } from '../auth/unlink.service.js';
@@ -194,7 +195,7 @@ async function userOf(manager: EntityManager, id: string): Promise<User> {
 async function record(
   manager: EntityManager,
   { id, client }: Actor,
-  action: string,
+  action: AuditAction,
   userId: string,
   data: object,
 ): Promise<void> {

@@ -1,10 +1,13 @@
+import type { AuditAction } from './audit-actions.js';
+
 /** An entry to append. Each member is an SQL expression over the rows of `from`. */
 interface EntrySql {
   /** The user who acts; `NULL`: no user, as at the command line. */
   readonly actor: string;
   /** The user it is done to, who reads it as part of what happened to their account; `NULL`: it affects no user. */
   readonly user: string;
-  readonly action: string;
+  /** An action as SQL text; a parameter or a column where there are several, which are of the same type. */
+  readonly action: `'${AuditAction}'` | `$${number}` | 'action';
   /** A kind and an id: `user:<id>`, `account:<id>`, `session:<id>`, … */
   readonly target: string;
   /** jsonb. What of it is personal has to have a name of PERSONAL_DATA. */

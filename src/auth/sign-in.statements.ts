@@ -1,3 +1,4 @@
+import type { AuditAction } from '../audit/audit-actions.js';
 import { insertEntries } from '../audit/audit-entries.js';
 import type { PreparedStatement } from '../database/prepared.js';
 
@@ -63,8 +64,8 @@ const refreshAccount = (kept: string, canonicalEmail: string) => `
       AND (${kept}::integer IS NULL OR a.refresh_token_version = ${kept})
     RETURNING a.id, a.user_id`;
 
-/** What all endings do once there is an \`account\`: the attempt's outcome, audit. */
-const RECORD = (actions: string, more = '') => `
+/** What all endings do once there is an `account`: the attempt's outcome, audit. */
+const RECORD = (actions: readonly (readonly [AuditAction, target: 'user' | 'account'])[], more = '') => `
   attempt AS (
     UPDATE sign_in_attempts
     SET outcome = 'succeeded', finished_at = now(), user_id = account.user_id, decision = $16, reasons = $17
@@ -78,7 +79,7 @@ const RECORD = (actions: string, more = '') => `
     data: `jsonb_build_object('provider', $1::text)${more}`,
     ip: '$13',
     reference: '$15',
-    from: `account, (VALUES ${actions}) AS done (action, target)`,
+    from: `account, (VALUES ${actions.map(([action, target]) => `('${action}', '${target}')`).join(', ')}) AS done (action, target)`,
   })}
   )`;
 
@@ -229,7 +230,7 @@ export const SIGN_IN: PreparedStatement = {
   account AS (${refreshAccount('$24', '$26')}
   ),
 ${followEmail('$26')},${storeUser(`,
-        last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END`)},${ROLE_CHANGED},${BEGIN_SESSION},${END_SURPLUS},${RECORD(`('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN(
+        last_signed_in_at = now(), role = CASE WHEN $18 THEN 'admin' ELSE role END`)},${ROLE_CHANGED},${BEGIN_SESSION},${END_SURPLUS},${RECORD([['user.signed-in', 'user']], WITH_DEVICE)}${SIGNED_IN(
     'SELECT * FROM replaced UNION ALL SELECT * FROM surplus',
     '(SELECT role FROM promoted)',
   )}`,
@@ -278,7 +279,14 @@ export const REGISTER: PreparedStatement = {
   person AS (
     INSERT INTO users (id, name, email, email_canonical, email_verified, picture_url, role, last_signed_in_at)
     SELECT user_id, $5, $3, $26, $4, $6, CASE WHEN $18 THEN 'admin' ELSE 'user' END, now() FROM account
-  ),${BEGIN_SESSION},${RECORD(`('user.registered', 'user'), ('account.linked', 'account'), ('user.signed-in', 'user')`, WITH_DEVICE)}${SIGNED_IN('SELECT * FROM replaced', 'NULL::text')}`,
+  ),${BEGIN_SESSION},${RECORD(
+    [
+      ['user.registered', 'user'],
+      ['account.linked', 'account'],
+      ['user.signed-in', 'user'],
+    ],
+    WITH_DEVICE,
+  )}${SIGNED_IN('SELECT * FROM replaced', 'NULL::text')}`,
 };
 
 /**
@@ -310,7 +318,7 @@ export const LINK: PreparedStatement = {
     FROM person
     ON CONFLICT (provider, subject) DO NOTHING
     RETURNING id, user_id
-  ),${followEmail('$19')},${storeUser()},${RENEW_TOKEN},${RECORD(`('account.linked', 'account')`)}
+  ),${followEmail('$19')},${storeUser()},${RENEW_TOKEN},${RECORD([['account.linked', 'account']])}
   SELECT user_id FROM account`,
 };
 
@@ -320,6 +328,6 @@ export const RECONNECT: PreparedStatement = {
   text: `
   WITH ${LINKING_PERSON},
   account AS (${refreshAccount('$21', '$19')}
-  ),${followEmail('$19')},${storeUser()},${RENEW_TOKEN},${RECORD(`('account.reconnected', 'account')`)}
+  ),${followEmail('$19')},${storeUser()},${RENEW_TOKEN},${RECORD([['account.reconnected', 'account']])}
   SELECT user_id FROM account`,
 };
