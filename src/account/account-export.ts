@@ -238,7 +238,7 @@ export class AccountExport {
     const statement = batchOf(list);
     let place: readonly string[] = list.start;
     for (let separator = '\n'; ; separator = ',\n') {
-      // Without TypeORM, which takes as long as all the rest where there are hundreds of batches.
+      // One of hundreds of batches: the driver alone.
       const { rows: pieces } = await poolOf(this.dataSource).query<Piece>(statement, [userId, ...place, BATCH]);
       const last = pieces.at(-1);
       if (!last) return;
