@@ -224,7 +224,7 @@ function readConfig(environment: Environment, catalogue: readonly KnownProvider[
           remedy: 'Set HOST to a loopback address, or BASE_URL to the address that browsers use.',
         }
       : undefined,
-    sslModeWarning(present(environment, 'DATABASE_URL')),
+    sslModeWarning(present(environment, 'DATABASE_URL'), environment.PGHOST),
     ...misspelled.map(({ setting, meant }) => ({ what: `${setting} is not a setting.`, remedy: renameAdvice(meant) })),
   ];
   const config = (): Config => ({

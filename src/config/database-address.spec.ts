@@ -1,6 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { databasePlace, databaseProblem, isLocalDatabase, withPlainSslMode } from './database-address.js';
+import { createRequire } from 'node:module';
+import {
+  databasePlace,
+  databaseProblem,
+  isLocalDatabase,
+  sslModeWarning,
+  verifiesServer,
+  withPlainSslMode,
+} from './database-address.js';
+import { isLoopback } from './web-address.js';
+
+interface PgClient {
+  readonly host: string;
+  readonly port: number;
+  readonly ssl: unknown;
+}
+// What connects in the end, and not the parser that the module uses.
+const { Client } = createRequire(import.meta.url)('pg') as { Client: new (url: string) => PgClient };
 
 describe('an address of a database', () => {
   it.each([
@@ -24,6 +41,109 @@ describe('an address of a database', () => {
       expect(databaseProblem(url)).toBeDefined();
     },
   );
+
+  it.each([
+    'port=abc',
+    'port=0',
+    'port=99999',
+    'port=5432x',
+    'port=5432&port=abc',
+    'sslmode=disable&sslmode=off',
+    'ssl=foo',
+    'ssl=false',
+    'sslnegotiation=foo',
+    'sslnegotiation=direct&sslmode=disable',
+    'sslnegotiation=direct&ssl=0',
+    'uselibpqcompat=1',
+    'sslmode=verify-ca&uselibpqcompat=true',
+    'sslrootcert=/nowhere/ca.pem',
+    'sslcert=/nowhere/cert.pem',
+    'sslkey=/',
+    'statement_timeout=abc',
+    'statement_timeout=5s',
+    'lock_timeout=-1',
+    'idle_in_transaction_session_timeout=99999999999',
+    'query_timeout=0',
+    'query_timeout=abc',
+    'replication=database',
+    'application_name=my app',
+    'application_name=%00',
+    'host=%ff',
+  ])('is refused with %s, and the parameter is named', (query) => {
+    const [name = ''] = /^[^=]+/.exec(query) ?? [];
+    const isUnreadable = /[ ]|%00|%ff/.test(query);
+    expect(databaseProblem(`postgres://me:pw@db.test/x?${query}`)).toContain(isUnreadable ? 'percent-encoded' : name);
+  });
+
+  it.each([
+    'port=',
+    'port=abc&port=5432',
+    'host=&port=&ssl=&sslmode=',
+    'ssl=no-verify',
+    'sslnegotiation=direct',
+    'sslnegotiation=direct&sslmode=require',
+    'statement_timeout=0',
+    'query_timeout=5000',
+    'uselibpqcompat=true&sslmode=require',
+  ])(
+    // prettier-ignore
+    'can have %s',
+    (query) => {
+      expect(databaseProblem(`postgres://me:pw@db.test/x?${query}`)).toBeUndefined();
+    },
+  );
+
+  it('has no port 0', () => {
+    expect(databaseProblem('postgres://db.test:0/x')).toContain('port');
+  });
+
+  /** Addresses with every part present, missing, empty and repeated. */
+  const host = fc.constantFrom('', 'localhost', '127.0.0.1', '[::1]', 'db.test', 'LOCALHOST', '%2Frun', 'localhost,db');
+  const port = fc.constantFrom('', '5432', '6543');
+  const parameter = fc.oneof(
+    fc.tuple(fc.constant('host'), fc.constantFrom('', '/run', '%2Frun', 'localhost', 'db.test', '::1', '127.0.0.2')),
+    fc.tuple(fc.constantFrom('port', 'p%6Frt'), port),
+    fc.tuple(fc.constantFrom('sslmode', 'ssl%6Dode'), fc.constantFrom('', 'disable', 'verify-full', 'no-verify')),
+    fc.tuple(fc.constant('ssl'), fc.constantFrom('', '0', '1', 'no-verify')),
+    fc.tuple(fc.constant('sslnegotiation'), fc.constantFrom('', 'postgres', 'direct')),
+    fc.tuple(fc.constant('uselibpqcompat'), fc.constantFrom('true', 'false')),
+  );
+  const anAddress = fc
+    .record({
+      user: fc.constantFrom('', 'me@', 'me:pw@'),
+      host,
+      port,
+      parameters: fc.array(parameter, { maxLength: 5 }),
+    })
+    .map(({ user, host, port, parameters }) => {
+      const query = parameters.map(([name, value]) => `${name}=${value}`).join('&');
+      return `postgres://${user}${host}${host === '' || port === '' ? '' : `:${port}`}/x${query === '' ? '' : `?${query}`}`;
+    });
+
+  it('is what node-postgres connects to, however often and wherever a part of it is given', () => {
+    fc.assert(
+      fc.property(anAddress, (url) => {
+        fc.pre(databaseProblem(url) === undefined);
+        const client = new Client(url);
+        expect(isLocalDatabase(url)).toBe(client.host.startsWith('/') || isLoopback(client.host));
+        const [, named = '', port = '5432'] = /^(\[.*\]|\/run|[^:/]*)(?::(\d+))?\//.exec(databasePlace(url)) ?? [];
+        expect(named === '' ? 'localhost' : named.replace(/^\[|\]$/g, '')).toBe(client.host);
+        expect(port).toBe(String(client.port));
+        const { rejectUnauthorized = true, checkServerIdentity } = Object(client.ssl) as Record<string, unknown>;
+        if (client.ssl !== false)
+          expect(verifiesServer(url)).toBe(rejectUnauthorized && checkServerIdentity === undefined);
+        if (client.ssl !== false) expect(sslModeWarning(url)?.what ?? '').not.toContain('not encrypted');
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('with an empty host leads to PGHOST', () => {
+    for (const url of ['postgres:///x', 'postgres://me@/x', 'postgres://me:pw@/x?host=']) {
+      expect([isLocalDatabase(url), isLocalDatabase(url, 'db.test')]).toEqual([true, false]);
+      expect(sslModeWarning(url, 'db.test')?.what).toContain('not encrypted');
+    }
+  });
 
   it('never shows a part of its password, whatever characters that has', () => {
     // Letters that are nowhere else in the address, and the characters that end a part of it.
