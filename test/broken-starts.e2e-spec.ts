@@ -114,6 +114,34 @@ const DATABASES: Record<string, Broken> = {
   'a server without TLS that should have it': { settings: { DATABASE_URL: `${SERVER.href}?sslmode=verify-full` }, says: [/DATABASE_URL/, /does not offer TLS/] }, // prettier-ignore
 };
 
+/** The unit tests of database-address have every other parameter; these once ended in silence, a stack or a number. */
+const ADDRESSES: Record<string, Broken> = {
+  ...Object.fromEntries(
+    [
+      'port=abc',
+      'port=99999',
+      'port=0',
+      'sslnegotiation=foo',
+      'ssl=foo',
+      'statement_timeout=abc',
+      'sslmode=verify-ca&uselibpqcompat=true',
+      'sslrootcert=/nowhere/ca.pem',
+    ].map((query) => [
+      // prettier-ignore
+      `an address with ${query}`,
+      { settings: { DATABASE_URL: `${SERVER.href}?${query}` }, says: [/DATABASE_URL/, new RegExp(query.split('=')[0] ?? '')] }, // prettier-ignore
+    ]),
+  ),
+  'options that the server does not have': { settings: { DATABASE_URL: `${SERVER.href}?options=-c%20no_such=1` }, says: [/DATABASE_URL/, /options/] }, // prettier-ignore
+  'options that cannot be read': { settings: { DATABASE_URL: `${SERVER.href}?options=nonsense` }, says: [/DATABASE_URL/, /options/] }, // prettier-ignore
+  'a certificate file with other content': {
+    settings: { DATABASE_URL: `postgres://me:${SECRET}@${SERVER.host}/x?sslkey=file` },
+    files: { file: SECRET },
+    says: [/DATABASE_URL/],
+  },
+  'a PGPORT that is no number': { settings: { DATABASE_URL: `postgres://me:${SECRET}@127.0.0.1/x?sslmode=disable`, PGPORT: 'abc' }, says: [/DATABASE_URL/, /PGPORT/] }, // prettier-ignore
+};
+
 const EXTENSIONS: Record<string, Broken> = {
   'an extension that imports what is not installed': {
     files: { 'ext.mjs': "import 'left-pad-of-nobody';" },
@@ -212,7 +240,7 @@ async function makeDatabase({ options = '', statements = [], as }: NonNullable<B
 
 describe('a start that fails names the setting and what to do, and shows no stack and no secret', () => {
   const main = [join(process.cwd(), 'dist/main.js')];
-  it.each(Object.entries({ ...SETTINGS, ...PASSWORDS, ...DATABASES, ...EXTENSIONS }))(
+  it.each(Object.entries({ ...SETTINGS, ...PASSWORDS, ...ADDRESSES, ...DATABASES, ...EXTENSIONS }))(
     '%s',
     async (_, broken) => {
       await expectLastWords(main, broken);
@@ -223,7 +251,7 @@ describe('a start that fails names the setting and what to do, and shows no stac
 
 describe('a command that fails does the same', () => {
   const migrate = [join(process.cwd(), 'dist/cli/main.js'), 'migrate'];
-  it.each(Object.entries({ ...PASSWORDS, ...DATABASES }))(
+  it.each(Object.entries({ ...PASSWORDS, ...ADDRESSES, ...DATABASES }))(
     'migrate: %s',
     async (_, broken) => {
       await expectLastWords(migrate, broken);

@@ -120,7 +120,8 @@ async function open(config: ClientConfig): Promise<pg.Client> {
   try {
     return await client.connect();
   } catch (error) {
-    await client.end();
+    // Not awaited: a client whose address cannot be used never opens a socket, and its end is never reported.
+    void client.end();
     throw error;
   }
 }

@@ -112,6 +112,9 @@ function reason(cause: unknown): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name is unknown';
   if (code === 'ENOENT') return 'there is no such socket, or no such certificate file';
   if (code === 'EACCES') return 'its socket or a certificate file cannot be read by this user';
+  if (code === 'ERR_SOCKET_BAD_PORT') return 'its port, here or in PGPORT, is not a number from 1 to 65535';
+  if (code.startsWith('ERR_OSSL_')) return 'a file in sslcert, sslkey or sslrootcert does not hold what it should';
+  if (/^(22023|42704|42601)$/.test(code)) return 'it refuses a value in options, here or in PGOPTIONS';
   if (code === '28P01' || code === '28000') return 'user or password is wrong';
   if (code === '3D000') return 'the database does not exist';
   if (code === '42501') return 'the role may not connect to this database';
