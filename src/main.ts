@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { type Config, loadConfig } from './config/config.js';
 import { databasePlace } from './config/database-address.js';
+import { runEntryPoint } from './config/entry-point.js';
 import { readEnvironment } from './config/environment.js';
 import { lastWords } from './config/last-words.js';
 import { PlainError } from './config/plain-error.js';
@@ -133,7 +134,7 @@ async function drain(server: Server): Promise<void> {
   clearTimeout(limit);
 }
 
-main().catch(fail);
+runEntryPoint(main, fail);
 
 /** The last word of a process that could not start or stop: a sentence, and an exit code that says so. */
 function fail(error: unknown): never {

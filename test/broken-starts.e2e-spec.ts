@@ -260,6 +260,24 @@ describe('a command that fails does the same', () => {
   );
 });
 
+describe('a process whose event loop runs empty before its work is done', () => {
+  const silence = (method: string) =>
+    `data:text/javascript,import net from 'node:net';net.${method}=function(){return this}`;
+
+  it.each([
+    ['dist/main.js', 'Server.prototype.listen'],
+    ['dist/cli/main.js', 'Socket.prototype.connect'],
+  ])(
+    'says so and fails: %s without %s',
+    async (entry, method) => {
+      await expectLastWords(['--import', silence(method), join(process.cwd(), entry), 'migrate'], {
+        says: [/stopped before its work was done/],
+      });
+    },
+    RUN_LIMIT_MS,
+  );
+});
+
 describe('an old Node', () => {
   const pretend = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'18.20.4'}})`;
   it.each(['scripts/start.js', 'scripts/cli.js', 'scripts/dev.js', 'dist/main.js', 'dist/cli/main.js'])(

@@ -19,6 +19,7 @@
 import '../../scripts/node-version.js';
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
+import { runEntryPoint } from '../config/entry-point.js';
 import { lastWords } from '../config/last-words.js';
 import { addAccountsExport } from './accounts-export.js';
 import { addAuditVerify } from './audit-verify.js';
@@ -70,12 +71,12 @@ async function main(): Promise<void> {
 // Whoever reads only the first lines closes the pipe.
 process.stdout.on('error', () => undefined);
 
-main().catch((error: unknown) => {
+runEntryPoint(main, (error) => {
   if (error instanceof CommanderError) {
     // It has said what there is to say.
     process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
     return;
   }
   process.stderr.write(`${lastWords(error)}\n`);
-  process.exitCode = FAILED;
+  process.exit(FAILED);
 });
