@@ -13,17 +13,19 @@ interface Misspelling {
 }
 
 /**
- * Names in the environment that are almost those of settings: equal but for case and separators, or one edit away.
+ * Names in the environment that are almost those of settings: equal but for case and separators, or one slip away.
+ * A slip is a letter that is missing, added or wrong, or two neighbours that have changed places (Damerau, 1964).
  * Ignored, such a setting would leave open what it was to restrict.
  *
- * A digit is no slip: `OKTA2_CLIENT_ID` belongs to a second Okta, `AUTH_CLIENT_ID` to another program than Auth0.
+ * A digit after the first word is no slip: `OKTA2_CLIENT_ID` belongs to a second Okta, `AUTH_CLIENT_ID` to another
+ * program than Auth0.
  */
 export function misspellings(environment: Environment, known: ReadonlySet<string>): Misspelling[] {
   const settings = [...known].map((name) => ({ name, letters: lettersOf(name) }));
   return Object.keys(environment).flatMap((setting) => {
     if (known.has(setting) || present(environment, setting) === undefined) return [];
     const letters = lettersOf(setting);
-    const meant = settings.find((other) => isAlmost(letters, other.letters));
+    const meant = settings.find((other) => isAlmost(letters, other.letters) && !isOfAnother(setting, other.name));
     return meant ? [{ setting, meant: meant.name }] : [];
   });
 }
@@ -51,15 +53,27 @@ export function unknownNames(
 
 function isAlmost(given: string, known: string): boolean {
   if (given === known) return true;
-  const isOneEdit =
-    known.length >= LEAST_LETTERS && Math.abs(given.length - known.length) <= 1 && distance(given, known) === 1;
-  return isOneEdit && withoutDigits(given) !== withoutDigits(known);
+  if (known.length < LEAST_LETTERS || Math.abs(given.length - known.length) > 1) return false;
+  return isSwap(given, known) || distance(given, known) === 1;
+}
+
+/** Whether two neighbours have changed places. */
+function isSwap(given: string, known: string): boolean {
+  let at = 0;
+  while (at < given.length && given[at] === known[at]) at += 1;
+  return given.slice(0, at) + given.charAt(at + 1) + given.charAt(at) + given.slice(at + 2) === known;
+}
+
+/** Whether the first of several words differ in the digits at their end alone. */
+function isOfAnother(given: string, known: string): boolean {
+  const [first, meant] = [firstWord(given), firstWord(known)];
+  return first !== meant && first.replace(/\d+$/, '') === meant.replace(/\d+$/, '');
+}
+
+function firstWord(name: string): string {
+  return /^[A-Z0-9]+(?=[^A-Z0-9])/.exec(name.toUpperCase())?.[0] ?? '';
 }
 
 function lettersOf(name: string): string {
   return name.toUpperCase().replace(/[^A-Z0-9]/g, '');
-}
-
-function withoutDigits(letters: string): string {
-  return letters.replace(/\d/g, '');
 }
