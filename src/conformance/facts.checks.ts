@@ -38,14 +38,8 @@ export const FACTS: readonly Check[] = [
     id: 'facts.https',
     sentence: 'every address of it is https',
     run: async ({ provider, fixture }) => {
-      const { endpoints = {}, apiOrigins = [], consoleUrl, referenceUrl, quirks } = provider;
-      const own = [
-        ...Object.values(endpoints),
-        ...apiOrigins,
-        consoleUrl ?? [],
-        referenceUrl ?? [],
-        quirks?.refreshEndpoint ?? [],
-      ].flat();
+      const { endpoints = {}, apiOrigins = [], consoleUrl, referenceUrl } = provider;
+      const own = [...Object.values(endpoints), ...apiOrigins, consoleUrl ?? [], referenceUrl ?? []].flat();
       const documented = [
         fixture.authorization.address,
         fixture.token.address,

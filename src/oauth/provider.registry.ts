@@ -100,13 +100,11 @@ export class ConfiguredProvider {
     return (await this.#discovery.read(signal)).endpoints.userinfo_endpoint;
   }
 
-  /** Where tokens are renewed. The settings can name another installation: then it is that one alone. */
+  /** Where tokens are renewed: at the server of the token endpoint, which the settings can name. */
   async refreshEndpoint(signal?: AbortSignal, details?: Details): Promise<string> {
     const { token_endpoint } = await this.endpoints(signal, details);
-    const documented = this.provider.quirks?.refreshEndpoint;
-    if (documented === undefined) return token_endpoint;
-    const isElsewhere = this.settings.issuer !== undefined || this.settings.endpoints.token_endpoint !== undefined;
-    return isElsewhere ? new URL(new URL(documented).pathname, token_endpoint).href : documented;
+    const relative = this.provider.quirks?.refreshEndpoint;
+    return relative === undefined ? token_endpoint : new URL(relative, token_endpoint).href;
   }
 
   /** Where tokens are revoked (RFC 7009); undefined for a provider that has no such address. */
@@ -118,11 +116,14 @@ export class ConfiguredProvider {
 
   /**
    * Where the provider's API may be called with a person's token; the first one is what a path is relative to.
-   * Where the settings name another installation of the provider, it is that one alone.
+   * Where the settings name another installation of the provider, it is that one alone: by its userinfo endpoint, or by
+   * its token endpoint where the provider has no userinfo.
    */
   async apiOrigins(details: Details = {}): Promise<readonly string[]> {
     const userinfo = await this.userinfoEndpoint(undefined, details);
-    const isElsewhere = this.settings.issuer !== undefined || this.settings.endpoints.userinfo_endpoint !== undefined;
+    const { issuer, endpoints } = this.settings;
+    const named = userinfo === undefined ? endpoints.token_endpoint : endpoints.userinfo_endpoint;
+    const isElsewhere = issuer !== undefined || named !== undefined;
     const place = this.provider.placeOf?.(details, this.settings).apiOrigins ?? [];
     const declared = isElsewhere ? [] : (this.provider.apiOrigins ?? []);
     return [...new Set([...place, ...declared, ...(userinfo === undefined ? [] : [new URL(userinfo).origin])])];

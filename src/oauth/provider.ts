@@ -170,7 +170,10 @@ export interface ProviderQuirks {
   readonly exchangeParameters?: Parameters;
   /** The same for every refresh. `scope: '{scopes}'` repeats what was granted. */
   readonly refreshParameters?: Parameters;
-  /** Where tokens are renewed, where that is not the token endpoint. */
+  /**
+   * Where tokens are renewed, where that is not the token endpoint: a path relative to it, so that a refresh goes to the
+   * server that the settings name.
+   */
   readonly refreshEndpoint?: string;
   /** The member of the token answer that holds the scopes. Default: `scope`. */
   readonly scopeMember?: string;
@@ -301,6 +304,9 @@ export function defineProvider<Claims>(provider: OAuthProvider<Claims>): OAuthPr
     if (!URL.canParse(String(address).replace(/\{[A-Z_]+\}/g, 'x'))) {
       throw new TypeError(`Provider "${provider.id}": ${name} is not an absolute URL.`);
     }
+  }
+  if (URL.canParse(provider.quirks?.refreshEndpoint ?? '')) {
+    throw new TypeError(`Provider "${provider.id}": refreshEndpoint is not a path relative to the token endpoint.`);
   }
   for (const origin of provider.apiOrigins ?? []) {
     if (!isOrigin(origin)) {

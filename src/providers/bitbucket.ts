@@ -16,8 +16,8 @@ export const bitbucket = defineProvider({
   },
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic', scopeMember: 'scopes' },
   async fetchClaims(call) {
-    const addresses = call.get('https://api.bitbucket.org/2.0/user/emails', { optional: true });
-    const [user, emails] = await Promise.all([call.userinfo(), addresses]);
+    const addresses = new URL('user/emails', call.endpoints.userinfo_endpoint).href;
+    const [user, emails] = await Promise.all([call.userinfo(), call.get(addresses, { optional: true })]);
     return { ...user, emails };
   },
   claims: z.object({

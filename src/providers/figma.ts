@@ -17,7 +17,7 @@ export const figma = defineProvider({
   emails: 'unverified',
   quirks: {
     tokenEndpointAuthMethod: 'client_secret_basic',
-    refreshEndpoint: 'https://api.figma.com/v1/oauth/refresh',
+    refreshEndpoint: 'refresh',
   },
   claims: z.object({ id: subject, handle: text, email, img_url: text }),
   toProfile: ({ id, handle, email, img_url }) => ({

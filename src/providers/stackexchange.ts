@@ -48,7 +48,7 @@ export const stackexchange = defineProvider({
     return { subject: account_id, name: display_name && withoutEntities(display_name), pictureUrl: profile_image };
   },
   async revoke({ http, endpoints: { userinfo_endpoint }, settings, step }, { accessToken }) {
-    const address = new URL(`/2.3/apps/${encodeURIComponent(accessToken)}/de-authenticate`, userinfo_endpoint);
+    const address = new URL(`apps/${encodeURIComponent(accessToken)}/de-authenticate`, userinfo_endpoint);
     address.searchParams.set('key', settings.own.KEY ?? '');
     const { status } = await http.get(address.href, { step, headers: { 'accept-encoding': 'gzip' } });
     if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);

@@ -24,7 +24,7 @@ export const wechat = defineProvider({
     scopeSeparator: ',',
     pkce: false,
     tokenRequestFormat: 'query',
-    refreshEndpoint: 'https://api.weixin.qq.com/sns/oauth2/refresh_token',
+    refreshEndpoint: 'refresh_token',
     keptDetails: ['openid'],
     tokenHeaders: {},
     userinfo: { query: { access_token: '{access_token}', openid: '{openid}' } },
