@@ -100,6 +100,23 @@ export const IDENTITY: readonly Check[] = [
     },
   },
   {
+    id: 'sign-in.without-former-subject',
+    sentence: 'a response that lacks a former subject signs in the same user under the present one',
+    applies: ({ fixture }) => fixture.profile.formerSubjects !== undefined,
+    run: async (trial) => {
+      const { subject, formerSubjects = [] } = trial.fixture.profile;
+      for (const former of formerSubjects) {
+        // A token response can carry it too, for the request of userinfo.
+        const places = placesOf(trial.usual).filter(({ source, value }) => source !== 'token' && value === former);
+        claim(places.length > 0, `the fixture says ${former} nowhere but in its profile`);
+        const scenario = withEach(trial.usual, places, () => undefined);
+        const { account } = await trial.signedIn(scenario, `a sign-in without "${former}"`);
+        claim(account.subject === subject, `without "${former}" the subject is "${account.subject}"`);
+      }
+      noComplaints(trial);
+    },
+  },
+  {
     id: 'sign-in.variants',
     sentence: 'whatever else it documents ends as the fixture says',
     applies: ({ fixture }) => fixture.variants.length > 0,

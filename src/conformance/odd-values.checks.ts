@@ -164,8 +164,10 @@ async function isOnlyDisplayed(trial: Trial, place: Place): Promise<boolean> {
   if (!isRead(place) || typeof place.value === 'boolean' || typeof name === 'number' || DECIDES.test(String(name))) {
     return false;
   }
-  // Userinfo can say it as well: it is a part of the subject all the same.
-  if (typeof place.value === 'string' && trial.fixture.profile.subject.includes(place.value)) return false;
+  const { subject: documented, formerSubjects = [] } = trial.fixture.profile;
+  // Userinfo can say it as well: it is a part of the subject all the same. A former subject decides whose link it is.
+  const { value } = place;
+  if (typeof value === 'string' && [documented, ...formerSubjects].some((id) => id.includes(value))) return false;
   const outcome = await withoutPlace(trial, place);
   if (!outcome.startsWith('{')) return false;
   const { subject, email, emailVerified } = JSON.parse(outcome) as Account;

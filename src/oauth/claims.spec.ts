@@ -1,6 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { display, email, flag, fullName, numericSubject, primaryAddress, subject, text } from './claims.js';
+import {
+  display,
+  email,
+  flag,
+  fullName,
+  newestSubject,
+  numericSubject,
+  primaryAddress,
+  subject,
+  text,
+} from './claims.js';
 
 const NOT_TEXT = [null, undefined, 0, 7, true, [], {}, ['x'], { url: 'x' }];
 const EMPTY = ['', ' ', '\t\n', '\u00a0', '\u3000'];
@@ -26,6 +36,17 @@ describe('email', () => {
 
   it.each([0, true, [], {}, ['ada@example.com']])('refuses %j', (value) => {
     expect(email.safeParse(value).success).toBe(false);
+  });
+});
+
+describe('newestSubject', () => {
+  it.each([
+    [['new', 'old'], { subject: 'new', formerSubjects: ['old'] }],
+    [['new', undefined], { subject: 'new', formerSubjects: [] }],
+    [[undefined, 'old'], { subject: 'old', formerSubjects: [] }],
+    [[undefined, undefined], { subject: '', formerSubjects: [] }],
+  ])('makes of %j %j', (ids, expected) => {
+    expect(newestSubject(...ids)).toEqual(expected);
   });
 });
 

@@ -60,6 +60,17 @@ export function openIdName({ name, given_name, family_name }: z.output<z.ZodObje
   return name ?? fullName(given_name, family_name);
 }
 
+/**
+ * The ids of a user at a provider that has replaced one by another. The newest one that is present is the subject; links
+ * that are stored under an earlier one move to it.
+ *
+ * @param ids the newest first
+ */
+export function newestSubject(...ids: readonly (string | undefined)[]) {
+  const [subject = '', ...formerSubjects] = ids.filter((id) => id !== undefined);
+  return { subject, formerSubjects };
+}
+
 /** First and last name as one; undefined when there is neither. */
 export function fullName(...parts: readonly (string | undefined)[]): string | undefined {
   return parts.filter(Boolean).join(' ') || undefined;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { display, email, optionalSubject, subject, text } from '../oauth/claims.js';
+import { display, email, newestSubject, optionalSubject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const spotify = defineProvider({
@@ -22,16 +22,15 @@ export const spotify = defineProvider({
   emails: 'unverified',
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
   claims: z.object({
-    id: subject,
+    id: optionalSubject,
     account_id: optionalSubject,
     display_name: text,
     email,
     images: display(z.array(z.object({ url: text }))),
   }),
-  // The only permanent id since May 2026; links of before are stored under `id`.
+  // `account_id` is the only permanent id since May 2026; earlier links are stored under `id`.
   toProfile: ({ id, account_id, display_name, email, images }) => ({
-    subject: account_id ?? id,
-    formerSubjects: [id],
+    ...newestSubject(account_id, id),
     name: display_name ?? id,
     email,
     pictureUrl: images?.[0]?.url,

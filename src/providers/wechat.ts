@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { optionalSubject, subject, text } from '../oauth/claims.js';
+import { newestSubject, optionalSubject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
 export const wechat = defineProvider({
@@ -36,10 +36,11 @@ export const wechat = defineProvider({
     return { appid, secret: code && client_secret, code, grant_type, refresh_token };
   },
   tokenError: ({ errcode }) => (typeof errcode === 'number' && errcode !== 0 ? String(errcode) : undefined),
-  claims: z.object({ openid: subject, unionid: optionalSubject, nickname: text, headimgurl: text }),
+  claims: z.object({ openid: optionalSubject, unionid: optionalSubject, nickname: text, headimgurl: text }),
   // The openid is of one application, the unionid of all that belong to one developer account.
-  toProfile({ openid, unionid, nickname, headimgurl }) {
-    const ids = unionid === undefined ? { subject: openid } : { subject: unionid, formerSubjects: [openid] };
-    return { ...ids, name: nickname, pictureUrl: headimgurl };
-  },
+  toProfile: ({ openid, unionid, nickname, headimgurl }) => ({
+    ...newestSubject(unionid, openid),
+    name: nickname,
+    pictureUrl: headimgurl,
+  }),
 });
