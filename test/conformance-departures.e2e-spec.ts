@@ -46,6 +46,8 @@ const MISTAKES: readonly (readonly [what: string, provider: OAuthProvider, check
   ['a token request without its action', withQuirks(withings, { exchangeParameters: {} }), 'sign-in.requests'],
   ['a wrapped response that is not opened', without(withings, 'tokenResponse'), 'sign-in.requests'],
   ['a lifetime of 0 taken for the end', without(mailchimp, 'tokenResponse'), 'token.lifetime'],
+  ['an error with status 200 taken for claims', without(wechat, 'userinfoError'), 'sign-in.variants'],
+  ['a dead token that is not recognised', without(wechat, 'userinfoError'), 'userinfo.dead-token'],
   ['a compressed response not asked for', withQuirks(stackexchange, { headers: {} }), 'sign-in.requests'],
 ];
 

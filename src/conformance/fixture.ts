@@ -146,6 +146,8 @@ export const fixtureSchema = z.strictObject({
     .optional(),
   /** What a sign-in requests with the user's token, where the id_token does not say it already. */
   calls: z.record(z.string(), call).default({}),
+  /** Responses of userinfo to an access token that is dead, where that is not the status 401 alone. */
+  deadToken: z.array(z.strictObject({ status: z.int(), ...body })).default([]),
   /** How a call of its API carries the token. */
   apiHeaders: strings.default({ authorization: 'Bearer {access_token}' }),
   /** Absent: a grant cannot be taken back there. The answers are the provider's to a good request. */

@@ -35,6 +35,8 @@ const PLACES_LIMIT = 16;
 /** Names of members that decide who somebody is, or what their address is worth. */
 const DECIDES = /^(sub|id|uid|oid|tid|hd|.*e?mail.*|.*verif.*|.*valid.*|.*confirm.*|primary)$/i;
 const NEARBY = /^(.*name|picture|avatar.*|.*image.*|.*photo.*|error|ok|status)$/i;
+/** Names of members that say whether there is an error. */
+const RESULT = /^(errors?|err_?code|error_(code|id)|resultcode|code|status|ok)$/i;
 /** Claims that are verified together with the signature (OpenID Connect Core §2). */
 const REGISTERED = /^(iss|sub|aud|exp|iat|nbf|auth_time|nonce|acr|amr|azp|at_hash)$/;
 const STANDARD = /^(access_token|token_type|expires_in|refresh_token|scope)$/;
@@ -161,6 +163,7 @@ function isRead({ source, path }: Place): boolean {
 /** Whether the sign-in needs nothing of this member: without it the same user signs in with the same email address. */
 async function isOnlyDisplayed(trial: Trial, place: Place): Promise<boolean> {
   const name = place.path.at(-1);
+  if (place.path.some((part) => RESULT.test(String(part)))) return false;
   if (!isRead(place) || typeof place.value === 'boolean' || typeof name === 'number' || DECIDES.test(String(name))) {
     return false;
   }

@@ -100,6 +100,28 @@ export const TOKENS: readonly Check[] = [
     },
   },
   {
+    id: 'userinfo.dead-token',
+    sentence: 'userinfo that does not accept the access token leads to a refresh, or to a reconnect',
+    applies: ({ fixture, provider: { endpoints } }) =>
+      Object.keys(fixture.calls).length > 0 && (!endpoints || endpoints.userinfo_endpoint !== undefined),
+    run: async (trial) => {
+      const { refresh, deadToken } = trial.fixture;
+      for (const response of [{ status: 401, answer: {} }, ...deadToken]) {
+        const { browser } = await trial.signedIn(refresh ? renewable(trial) : trial.usual);
+        const client = trial.application.nest.get(ProviderClient);
+        const user = client.for({ id: await trial.userId(browser) }, trial.provider.id);
+        for (const address of trial.played.callAddresses()) trial.fake.faults.set(address, documentedAnswer(response));
+        let thrown: unknown;
+        const refreshes = await trial
+          .during(() => user.userinfo().catch((error: unknown) => (thrown = error)), 'refresh')
+          .finally(() => trial.fake.faults.clear());
+        const what = JSON.stringify(response);
+        if (refresh) claim(refreshes.length === 1, `${what} leads to ${refreshes.length} refresh requests`);
+        else claim(thrown instanceof ReconnectRequiredError, `${what} leads to ${String(thrown)}, not to a reconnect`);
+      }
+    },
+  },
+  {
     id: 'revocation.request',
     sentence: 'unlinking takes the grant back as documented, once',
     applies: ({ fixture }) => fixture.revocation !== undefined,

@@ -77,6 +77,11 @@ export interface OAuthProvider<Claims = unknown> {
   tokenResponse?(response: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
   /** Reads the error code of RFC 6749 §5.2 out of an error answer of another shape; undefined: none is known. */
   tokenError?(answer: Readonly<Record<string, unknown>>): string | undefined;
+  /**
+   * Reads an error out of a userinfo response of another shape than RFC 6750 §3.1, whatever its HTTP status:
+   * `invalid_token` for a dead access token, any other text for another error, undefined for none. Pure.
+   */
+  userinfoError?(response: Readonly<Record<string, unknown>>): string | undefined;
   /** Reads the claims where neither the `id_token` nor one userinfo request is enough. */
   fetchClaims?(call: ClaimsCall): Promise<unknown>;
   /** Where one person's part of the provider is: a region, an instance. @throws OAuthError for a host that is not its */

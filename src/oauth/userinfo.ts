@@ -12,7 +12,8 @@ import type { ConfiguredProvider } from './provider.registry.js';
  *
  * @param details what is kept with the tokens
  *
- * @throws OAuthError; `provider_refused` with the status 401, 403 or 404 in its cause
+ * @throws OAuthError; `provider_refused` with the status 401, 403 or 404 in its cause; 401 for a dead access token,
+ *   whatever status the provider has for it
  */
 export async function readUserinfo(
   http: ProviderHttp,
@@ -34,14 +35,9 @@ export async function readUserinfo(
       : http.send(url, json ? { ...request, ...jsonBody(json, headers) } : request);
   };
   const answer = await provider.reach(address, send, call.signal);
-  refuseFailures(answer);
   const claims = jsonObject(answer.text);
+  refuseFailures(provider, answer, claims);
   if (!claims) throw new OAuthError('provider_answer_invalid', step, 'not a JSON object');
-  if (isError(claims, json !== undefined)) {
-    // RFC 6750 §3.1: what another provider says with 401.
-    const cause = { status: claims.error === 'invalid_token' ? 401 : answer.status };
-    throw new OAuthError('provider_refused', step, `answered 200 with ${loggedError(claims.error)}`, { cause });
-  }
   return claims;
 }
 
@@ -62,7 +58,7 @@ export async function readAsUser(
   const headers = { ...provider.headers, ...tokenHeaders(provider, accessToken) };
   const answer = await http.get(address, { step, headers, signal });
   if (optional && (answer.status === 403 || answer.status === 404)) return undefined;
-  refuseFailures(answer);
+  refuseFailures(provider, answer);
   try {
     return parseJson(answer.text);
   } catch (cause) {
@@ -80,20 +76,31 @@ function jsonBody(json: Readonly<Record<string, unknown>>, headers: Readonly<Rec
   };
 }
 
-/**
- * An error that came with status 200: that of OAuth, or that of GraphQL, where `errors` without `data` mean that
- * nothing was read. With `data` they say that a part is missing, and `claims` knows whether it is needed.
- */
-function isError({ error, errors, data }: Readonly<Record<string, unknown>>, isGraphQl: boolean): boolean {
-  if (typeof error === 'string' && error.trim() !== '') return true;
-  return isGraphQl && Array.isArray(errors) && errors.length > 0 && (data ?? undefined) === undefined;
-}
-
-function refuseFailures({ status, text }: ProviderAnswer): void {
+/** Turns a failure into our error, also one that came with status 200. */
+function refuseFailures(
+  provider: ConfiguredProvider,
+  { status, text }: ProviderAnswer,
+  response = jsonObject(text),
+): void {
   const step = 'userinfo';
   if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
-  if (status === 200) return;
-  const error = jsonObject(text)?.error;
+  const error = response && errorIn(provider, response);
+  if (status === 200 && error === undefined) return;
   const reason = `answered ${status}${error === undefined ? '' : ` with ${loggedError(error)}`}`;
-  throw new OAuthError('provider_refused', step, reason, { cause: { status } });
+  // RFC 6750 §3.1: `invalid_token` is what other providers say with 401.
+  const cause = { status: error === 'invalid_token' ? 401 : status };
+  throw new OAuthError('provider_refused', step, reason, { cause });
+}
+
+/**
+ * The error of a response: as the provider's file reads it, or that of RFC 6750. A list of `errors` without `data`, as in
+ * GraphQL, means that nothing was read. With `data` it means that a part is missing, and `claims` knows whether that part
+ * is needed.
+ */
+function errorIn({ provider }: ConfiguredProvider, response: Readonly<Record<string, unknown>>): string | undefined {
+  const { error, errors, data } = response;
+  const ownError = provider.userinfoError?.(response);
+  if (ownError !== undefined) return ownError;
+  if (typeof error === 'string' && error.trim() !== '') return error;
+  return Array.isArray(errors) && errors.length > 0 && (data ?? undefined) === undefined ? 'errors' : undefined;
 }

@@ -31,6 +31,8 @@ export const dingtalk = defineProvider({
   tokenResponse({ accessToken, refreshToken, expireIn, code, error }) {
     return { access_token: accessToken, refresh_token: refreshToken, expires_in: expireIn, error: code ?? error };
   },
+  // With the HTTP status 400.
+  userinfoError: ({ code }) => (code === 'InvalidAuthentication' ? 'invalid_token' : undefined),
   claims: z.object({ unionId: subject, nick: text, email, avatarUrl: text }),
   toProfile: ({ unionId, nick, email, avatarUrl }) => ({ subject: unionId, name: nick, email, pictureUrl: avatarUrl }),
 });

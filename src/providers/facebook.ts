@@ -62,6 +62,10 @@ export const facebook = defineProvider({
     email,
     pictureUrl: picture?.data.url,
   }),
+  // With the HTTP status 400.
+  userinfoError({ error }) {
+    return graphError.safeParse(error).data?.code === DEAD_TOKEN ? 'invalid_token' : undefined;
+  },
   tokenError({ error }) {
     const { code, message = '', is_transient } = graphError.safeParse(error).data ?? {};
     if (code === undefined || is_transient) return undefined;

@@ -26,6 +26,8 @@ export const hubspot = defineProvider({
       form: { token: '{access_token}', client_id: '{client_id}', client_secret: '{client_secret}' },
     },
   },
+  // Userinfo is the introspection of RFC 7662, whose §2.2 has this for a token that is dead.
+  userinfoError: ({ active }) => (active === false ? 'invalid_token' : undefined),
   claims: z.object({ active: z.literal(true), hub_id: numericSubject, user_id: numericSubject, user: email }),
   toProfile: ({ hub_id, user_id, user }) => ({ subject: `${hub_id}:${user_id}`, email: user }),
 });

@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { subject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
+/** A user access token that is invalid (20005, 99991668) or has expired (99991677). */
+const DEAD_TOKEN: ReadonlySet<unknown> = new Set([20005, 99991668, 99991677]);
+
 export const lark = defineProvider({
   id: 'lark',
   label: 'Lark',
@@ -20,6 +23,10 @@ export const lark = defineProvider({
   },
   emails: 'unverified',
   quirks: { tokenRequestFormat: 'json' },
+  userinfoError({ code }) {
+    if (typeof code !== 'number' || code === 0) return undefined;
+    return DEAD_TOKEN.has(code) ? 'invalid_token' : String(code);
+  },
   claims: z.object({ data: z.object({ open_id: subject, name: text, en_name: text, avatar_url: text, email: text }) }),
   toProfile: ({ data: { open_id, name, en_name, avatar_url, email } }) => ({
     subject: open_id,

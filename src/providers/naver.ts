@@ -22,6 +22,10 @@ export const naver = defineProvider({
   emails: 'unverified',
   // Our requests are complete: what it finds wrong with one is the code, which it calls "no valid data in session".
   quirks: { invalidGrantErrors: ['invalid_request'] },
+  userinfoError({ resultcode }) {
+    if (typeof resultcode !== 'string' || resultcode === '00') return undefined;
+    return resultcode === '024' ? 'invalid_token' : resultcode;
+  },
   claims: z.object({
     resultcode: z.literal('00'),
     response: z.object({ id: subject, name: text, nickname: text, email, profile_image: text }),

@@ -3,6 +3,9 @@ import { email, flag, openIdName, openIdNames, subject, text } from '../oauth/cl
 import { OAuthError } from '../oauth/oauth.errors.js';
 import { defineProvider } from '../oauth/provider.js';
 
+/** Errors of the Web API for an access token that is dead, with the HTTP status 200. */
+const DEAD_TOKEN = ['invalid_auth', 'token_expired', 'token_revoked', 'account_inactive'];
+
 export const slack = defineProvider({
   id: 'slack',
   label: 'Slack',
@@ -32,11 +35,12 @@ export const slack = defineProvider({
     revocation: 'bearer',
     invalidGrantErrors: [
       ...['invalid_code', 'code_already_used', 'invalid_refresh_token'],
-      // What it says of a dead token when we take it back.
-      ...['invalid_auth', 'token_expired', 'token_revoked', 'account_inactive'],
+      // Of the access token, when it is revoked.
+      ...DEAD_TOKEN,
     ],
     invalidClientErrors: ['bad_client_secret', 'invalid_client_id'],
   },
+  userinfoError: ({ error }) => (DEAD_TOKEN.includes(String(error)) ? 'invalid_token' : undefined),
   claims: z.object({
     'https://slack.com/team_id': subject,
     'https://slack.com/user_id': subject,

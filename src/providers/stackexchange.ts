@@ -41,6 +41,9 @@ export const stackexchange = defineProvider({
     if (message === undefined) return undefined;
     return /\bcode\b/i.test(message) ? 'invalid_grant' : 'invalid_request';
   },
+  // With the HTTP status 400, as every error.
+  userinfoError: ({ error_name }) =>
+    error_name === 'invalid_access_token' || error_name === 'access_token_compromised' ? 'invalid_token' : undefined,
   claims: z.object({
     items: z.tuple([z.object({ account_id: numericSubject, display_name: text, profile_image: text })]),
   }),

@@ -25,6 +25,11 @@ export const tiktok = defineProvider({
     pkce: false, // Documented for mobile and desktop applications alone, with a challenge in hexadecimal.
     userinfo: { query: { fields: 'open_id,avatar_url,display_name' } },
   },
+  // Every response has an `error`; that of a success has the code `ok`.
+  userinfoError(response) {
+    const { code } = z.object({ error: z.object({ code: z.string() }) }).safeParse(response).data?.error ?? {};
+    return code === 'access_token_invalid' ? 'invalid_token' : code === 'ok' ? undefined : code;
+  },
   claims: z.object({ data: z.object({ user: z.object({ open_id: subject, display_name: text, avatar_url: text }) }) }),
   toProfile({ data: { user } }) {
     const { open_id, display_name, avatar_url } = user;

@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { newestSubject, optionalSubject, text } from '../oauth/claims.js';
 import { defineProvider } from '../oauth/provider.js';
 
+/** An access token that is invalid (40001, 40014) or has expired (42001); the HTTP status is 200, as of every error. */
+const DEAD_TOKEN: ReadonlySet<unknown> = new Set([40001, 40014, 42001]);
+
 export const wechat = defineProvider({
   id: 'wechat',
   label: 'WeChat',
@@ -34,6 +37,10 @@ export const wechat = defineProvider({
   // The secret goes with a code, and not with a refresh token.
   tokenRequest({ appid, client_secret, code, grant_type, refresh_token }) {
     return { appid, secret: code && client_secret, code, grant_type, refresh_token };
+  },
+  userinfoError({ errcode }) {
+    if (typeof errcode !== 'number' || errcode === 0) return undefined;
+    return DEAD_TOKEN.has(errcode) ? 'invalid_token' : String(errcode);
   },
   tokenError: ({ errcode }) => (typeof errcode === 'number' && errcode !== 0 ? String(errcode) : undefined),
   claims: z.object({ openid: optionalSubject, unionid: optionalSubject, nickname: text, headimgurl: text }),

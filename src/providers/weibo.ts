@@ -28,6 +28,10 @@ export const weibo = defineProvider({
     userinfo: { query: { uid: '{uid}' } },
     revocation: { access_token: '{access_token}' },
   },
+  // With the HTTP status 403.
+  userinfoError({ error }) {
+    return error === 'expired_token' || error === 'invalid_access_token' ? 'invalid_token' : undefined;
+  },
   claims: z.object({ idstr: subject, screen_name: text, avatar_large: text }),
   toProfile: ({ idstr, screen_name, avatar_large }) => ({
     subject: idstr,
