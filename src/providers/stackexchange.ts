@@ -59,11 +59,16 @@ export const stackexchange = defineProvider({
   },
 });
 
-/** Names come as HTML, with letters outside ASCII as numbers: `G&#252;nter`. */
+/** Names are HTML, with letters outside ASCII as numbers: `G&#252;nter`. What refers to no character stays as it is. */
 function withoutEntities(html: string): string {
   return html.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w+));/gi, (whole, decimal, hex, name) => {
     if (name !== undefined) return own(ENTITIES, String(name)) ?? whole;
     const code = decimal === undefined ? parseInt(String(hex), 16) : Number(decimal);
-    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    return isCharacter(code) ? String.fromCodePoint(code) : whole;
   });
+}
+
+/** Not NUL, not half of a surrogate pair, and in the range of Unicode. */
+function isCharacter(code: number): boolean {
+  return code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
 }
