@@ -10,22 +10,22 @@ export interface ProviderPage {
 }
 
 const EMAILS: Readonly<Record<EmailPolicy, string>> = {
-  none: 'It tells no address.',
-  unverified: 'It tells an address and does not vouch for it: here it counts as unverified.',
-  verified: 'It says of each address whether it has checked it, and is believed.',
-  operator: 'What it says of an address is worth what the people who run that server are worth: unverified, until `<ID>_TRUST_EMAILS=1`.', // prettier-ignore
+  none: 'The provider returns no email address.',
+  unverified: 'The provider returns an email address without a guarantee that it is verified. Gatehouse treats it as unverified.', // prettier-ignore
+  verified: 'The provider reports for each email address whether it is verified, and Gatehouse relies on it.',
+  operator: 'The administrators of the server decide which email addresses are verified. Gatehouse treats all of them as unverified unless you set `<ID>_TRUST_EMAILS=1`.', // prettier-ignore
 };
 
 const REAUTHENTICATION: Readonly<Record<Reauthentication, string>> = {
   max_age:
-    'Before a protected action, the user authenticates again there (`max_age`), and the verified `auth_time` says when.',
+    'Before a protected action, the provider authenticates the user again (`max_age`), and Gatehouse verifies the time that it reports (`auth_time`).',
   'prompt=login':
-    'Before a protected action, the user authenticates again there (`prompt=login`). It does not report when users authenticate.',
+    'Before a protected action, the provider authenticates the user again (`prompt=login`). It does not report when a user authenticated.',
 };
 const NO_REAUTHENTICATION =
-  'It documents no way to make a user authenticate again: before a protected action, any new sign-in within ten minutes counts, also one through a session that is open there.';
+  'The provider documents no way to authenticate a user again. Before a protected action, Gatehouse accepts any new sign-in of the last ten minutes, even if the user was still signed in at the provider.';
 
-/** What an operator wants to know about each provider, from its file and its fixture, and the list of them all. */
+/** A page for the operator about each provider, from its file and its fixture, and the list of all providers. */
 export function providerPages(catalogue: readonly OAuthProvider[]): readonly ProviderPage[] {
   const entries = catalogue.map((provider) => ({ provider, fixture: readFixture(fixtureFile(provider.id)) }));
   return [
@@ -44,17 +44,18 @@ function listOf(entries: readonly Entry[]): string {
     `[${provider.label}](${provider.id}.md)`,
     `\`/${provider.id}\``,
     provider.idToken ? 'id_token' : 'userinfo',
-    { none: 'none', unverified: 'unverified', verified: 'verified', operator: 'as you say' }[emailsOf(provider)],
+    { none: 'none', unverified: 'unverified', verified: 'verified', operator: 'configurable' }[emailsOf(provider)],
     fixture.refresh ? 'yes' : 'no',
     fixture.revocation ? 'yes' : 'no',
   ]);
   return `# Providers
 
-${entries.length} providers come with Gatehouse; one exists when \`<ID>_CLIENT_ID\` and \`<ID>_CLIENT_SECRET\` are set. Any other
-OpenID provider is added by \`OIDC_PROVIDERS\`, without code; the recipe "Add a provider" in the README adds the rest.
+Gatehouse includes ${entries.length} providers. A provider is enabled when \`<ID>_CLIENT_ID\` and \`<ID>_CLIENT_SECRET\` are set. To add
+another OpenID provider, set \`OIDC_PROVIDERS\`; this needs no code. For any other provider, follow the recipe "Add a
+provider" in the README.
 
-${table(['provider', 'route', 'proof', 'addresses', 'tokens renewed', 'grants taken back'], rows)}
-These pages are made from \`src/providers\` and \`fixtures\` by \`npm run cli -- provider:docs\`.
+${table(['Provider', 'Route', 'Identity', 'Email addresses', 'Token refresh', 'Revocation'], rows)}
+These pages are generated from \`src/providers\` and \`fixtures\` by \`npm run cli -- provider:docs\`.
 `;
 }
 
@@ -68,27 +69,27 @@ function pageOf(provider: OAuthProvider, fixture: Fixture): string {
     `# ${provider.label}`,
     numbered([
       register,
-      `Register the redirect URI \`<BASE_URL>/${provider.id}/authorized\`, in development ` +
-        `\`http://localhost:3000/${provider.id}/authorized\`. It is compared letter by letter.`,
-      'Write what you are given into `.env` and start again.',
+      `Register the redirect URI \`<BASE_URL>/${provider.id}/authorized\`; in development it is ` +
+        `\`http://localhost:3000/${provider.id}/authorized\`. The provider compares it character by character.`,
+      'Add the client ID and the client secret to `.env`, and restart Gatehouse.',
     ]),
     settingsOf(provider, prefix),
-    '## What it does',
+    '## How it works',
     bulleted([
-      `Asked for: ${scopes}; others by \`${prefix}_SCOPES\`.`,
-      proofOf(provider),
+      `Requested scopes: ${scopes}. To request others, set \`${prefix}_SCOPES\`.`,
+      identityOf(provider),
       EMAILS[emailsOf(provider)].replace('<ID>', prefix),
       provider.reauthentication ? REAUTHENTICATION[provider.reauthentication] : NO_REAUTHENTICATION,
       fixture.refresh
-        ? 'Its tokens are renewed while the person is away.'
-        : 'Its tokens cannot be renewed: when one ends, the person connects again.',
+        ? 'Gatehouse refreshes expired access tokens, also while the user is away.'
+        : 'Access tokens cannot be refreshed. When one expires or is revoked, the user has to reconnect.',
       fixture.revocation
-        ? 'When a link ends here, the grant is taken back there.'
-        : 'It has no way to take a grant back that works from here; people do it in their settings there.',
+        ? 'When a linked account is removed, Gatehouse revokes the grant at the provider.'
+        : 'Gatehouse cannot revoke the grant at the provider. Users can do this in their settings there.',
       ...departuresOf(provider),
     ]),
-    ...(provider.notes?.length ? ['## Good to know', bulleted(provider.notes)] : []),
-    ...(provider.referenceUrl ? [`Its own documentation: <${provider.referenceUrl}>.`] : []),
+    ...(provider.notes?.length ? ['## Notes', bulleted(provider.notes)] : []),
+    ...(provider.referenceUrl ? [`Provider documentation: <${provider.referenceUrl}>.`] : []),
   ];
   return `${sections.join('\n\n')}\n`;
 }
@@ -100,41 +101,47 @@ function settingsOf(provider: OAuthProvider, prefix: string): string {
     meaning,
   ]);
   return table(
-    ['setting', 'default', 'meaning'],
+    ['Setting', 'Default', 'Description'],
     [
-      [`\`${prefix}_CLIENT_ID\``, 'required', 'the client id'],
-      [`\`${prefix}_CLIENT_SECRET\``, 'required', 'its secret'],
+      [`\`${prefix}_CLIENT_ID\``, 'required', 'client ID'],
+      [`\`${prefix}_CLIENT_SECRET\``, 'required', 'client secret'],
       ...(provider.endpoints
         ? []
-        : [[`\`${prefix}_ISSUER\``, 'required', 'the address of the server, letter by letter as it calls itself']]),
+        : [[`\`${prefix}_ISSUER\``, 'required', 'issuer URL of the server, exactly as the server reports it']]),
       ...own,
     ],
   ).trimEnd();
 }
 
-function proofOf({
+function identityOf({
   idToken,
   fetchClaims,
   endpoints,
   quirks,
 }: Pick<OAuthProvider, 'idToken' | 'endpoints' | 'quirks'> & { fetchClaims?: unknown }): string {
   if (idToken?.withoutUserinfo || quirks?.userinfo?.isAnonymous)
-    return 'Who the person is stands in a verified `id_token`: a sign-in is one call.';
+    return 'A verified `id_token` identifies the user. A sign-in makes one request, the code exchange.';
   if (idToken) {
     return (
-      'Who the user is, a verified `id_token` says: a sign-in is one call. Userinfo is requested only for an email ' +
-      'address or a name that the `id_token` lacks, and when that fails, only those are missing.'
+      'A verified `id_token` identifies the user. A sign-in makes one request, the code exchange, unless the ' +
+      '`id_token` lacks an email address or a name: then Gatehouse requests userinfo for these. If that request ' +
+      'fails, only these are missing.'
     );
   }
-  if (fetchClaims && endpoints) return 'Who the person is, it says in a way of its own; its file has it.';
-  return 'Who the person is, its userinfo says.';
+  if (fetchClaims && endpoints)
+    return 'The provider identifies the user in responses of its own format, which its file in `src/providers` reads.';
+  return 'The userinfo response identifies the user.';
 }
 
 function departuresOf({ quirks }: OAuthProvider): string[] {
   return [
-    ...(quirks?.responseMode === 'form_post' ? ['Its answer comes back as a form, so `BASE_URL` must be https.'] : []),
-    ...(quirks?.pkce === false ? ['PKCE is not sent: the provider does not document it, or refuses it.'] : []),
-    ...(quirks?.clientIdParameter ? [`It calls the client id \`${quirks.clientIdParameter}\`.`] : []),
+    ...(quirks?.responseMode === 'form_post'
+      ? ['The provider returns its response as a form (`form_post`), so `BASE_URL` must be https.']
+      : []),
+    ...(quirks?.pkce === false
+      ? ['Gatehouse does not use PKCE, because the provider rejects it or does not document it.']
+      : []),
+    ...(quirks?.clientIdParameter ? [`The client ID is sent as \`${quirks.clientIdParameter}\`.`] : []),
   ];
 }
 

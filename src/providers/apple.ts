@@ -6,7 +6,7 @@ import { jsonObject } from '../oauth/provider-http.js';
 
 const ISSUER = 'https://appleid.apple.com';
 
-/** What comes beside the code at the first sign-in, and never again. Nobody signed it: good for a name and no more. */
+/** Sent with the code at the first sign-in only. It is not signed, so only the name is used. */
 const introduction = z.object({ name: z.object({ firstName: text, lastName: text }) });
 
 export const apple = defineProvider({
@@ -15,11 +15,11 @@ export const apple = defineProvider({
   consoleUrl: 'https://developer.apple.com/account/resources/identifiers/list',
   referenceUrl: 'https://developer.apple.com/documentation/signinwithapplerestapi',
   notes: [
-    'APPLE_CLIENT_ID is the Services ID; APPLE_CLIENT_SECRET is the private key of "Sign in with Apple" as Apple gave ' +
-      'it (PEM), on one line with `\\n` for its line breaks if need be.',
-    'Apple takes only https addresses of public host names as redirect URI: no localhost, no IP address.',
-    'Addresses at privaterelay.appleid.com take mail only from the senders you register with Apple.',
-    'Apple tells a name once; to see it again, people remove the application in the settings of their Apple account.',
+    'APPLE_CLIENT_ID is the Services ID; APPLE_CLIENT_SECRET is the private key of "Sign in with Apple" in the ' +
+      'PEM format of Apple. It can be on one line with `\\n` for the line breaks.',
+    'Apple accepts only https redirect URIs with a public host name: no localhost and no IP address.',
+    'Email addresses at privaterelay.appleid.com receive mail only from senders that you register with Apple.',
+    'Apple returns the name only at the first sign-in. Users who remove the application in their Apple account settings send it again.',
   ],
   scopes: ['name', 'email'],
   endpoints: {

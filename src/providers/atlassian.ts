@@ -7,7 +7,7 @@ export const atlassian = defineProvider({
   label: 'Atlassian',
   consoleUrl: 'https://developer.atlassian.com/console/myapps/',
   referenceUrl: 'https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/',
-  notes: ['A new app works for its owner alone until sharing is switched on in the developer console.'],
+  notes: ['Only the owner can use a new app until you enable sharing in the developer console.'],
   scopes: ['read:me', 'offline_access'],
   endpoints: {
     authorization_endpoint: 'https://auth.atlassian.com/authorize',

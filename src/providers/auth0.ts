@@ -8,7 +8,7 @@ export const auth0 = openIdProvider({
   referenceUrl: 'https://auth0.com/docs/api/authentication',
   notes: [
     'The issuer ends with a slash: `https://<name>.eu.auth0.com/`.',
-    'Somebody who comes through two Auth0 connections is two people, unless their accounts are linked at Auth0.',
+    'A user who signs in through two Auth0 connections has two accounts, unless they are linked at Auth0.',
   ],
   scopes: ['openid', 'email', 'profile', 'offline_access'],
 });

@@ -8,7 +8,7 @@ export const authelia = openIdProvider({
   referenceUrl: 'https://www.authelia.com/integration/openid-connect/introduction/',
   notes: [
     'The client has `token_endpoint_auth_method: client_secret_basic`, the default; Authelia takes no other than the one named there.',
-    'To renew tokens, give the client `offline_access` and the grant type `refresh_token`, and add it to AUTHELIA_SCOPES.',
+    'To refresh tokens, give the client `offline_access` and the grant type `refresh_token`, and add it to AUTHELIA_SCOPES.',
   ],
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
 });

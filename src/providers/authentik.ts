@@ -7,8 +7,8 @@ export const authentik = openIdProvider({
   referenceUrl: 'https://docs.goauthentik.io/add-secure-apps/providers/oauth2/',
   notes: [
     'The issuer ends with a slash: `https://<host>/application/o/<slug>/`.',
-    'authentik calls no address verified unless a scope mapping of your own does.',
-    'Tokens can be renewed where the provider at authentik has the scope mapping `offline_access`.',
+    'authentik does not report an email address as verified unless you add a scope mapping that does.',
+    'Tokens can be refreshed if the provider in authentik has the scope mapping `offline_access`.',
   ],
   scopes: ['openid', 'email', 'profile', 'offline_access'],
 });

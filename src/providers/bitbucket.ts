@@ -7,7 +7,7 @@ export const bitbucket = defineProvider({
   label: 'Bitbucket',
   consoleUrl: 'https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/',
   referenceUrl: 'https://developer.atlassian.com/cloud/bitbucket/oauth-2/',
-  notes: ['Each scope must be ticked in the OAuth consumer as well, and a consumer has one callback URL.'],
+  notes: ['Select each scope in the OAuth consumer as well. A consumer has one callback URL.'],
   scopes: ['account', 'email'],
   endpoints: {
     authorization_endpoint: 'https://bitbucket.org/site/oauth2/authorize',

@@ -9,7 +9,7 @@ import { own } from '../text/own.js';
  * then by name, then servers of one's own.
  *
  * Left out on purpose: Fitbit (shut down in autumn 2026), Meetup (new applications need a paid account), Nylas (connects
- * mailboxes and identifies nobody), Authentiq (no sign of life), Steam (OpenID 2.0, for which there is no maintained
+ * mailboxes and identifies no user), Authentiq (no sign of life), Steam (OpenID 2.0, for which there is no maintained
  * library).
  */
 const CATALOGUE: Readonly<Record<string, () => Promise<OAuthProvider>>> = {

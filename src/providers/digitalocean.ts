@@ -8,7 +8,7 @@ export const digitalocean = defineProvider({
   label: 'DigitalOcean',
   consoleUrl: 'https://cloud.digitalocean.com/account/api/applications',
   referenceUrl: 'https://docs.digitalocean.com/reference/api/oauth/',
-  notes: ['The scope `read` opens the whole team that a person chooses to reading: think before you use it.'],
+  notes: ['The scope `read` gives read access to the whole team that the user selects.'],
   scopes: ['read'],
   endpoints: {
     authorization_endpoint: 'https://cloud.digitalocean.com/v1/oauth/authorize',

@@ -8,7 +8,7 @@ export const entra = defineProvider({
   referenceUrl: 'https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc',
   notes: [
     'The issuer is `https://login.microsoftonline.com/<tenant id>/v2.0`, with the id of the tenant and not its domain.',
-    'An address counts as verified only where the optional claim `xms_edov` is in the ID token: add it to the application.',
+    'An email address counts as verified only if the ID token has the optional claim `xms_edov`. Add it to the application.',
   ],
   scopes: ['openid', 'email', 'profile', 'offline_access'],
   reauthentication: 'prompt=login',

@@ -13,7 +13,7 @@ const DEAD_CODE = /authorization code has (been used|expired)|invalid verificati
 
 const graphError = z.object({ code: z.number(), message: z.string(), is_transient: z.boolean().optional() });
 
-/** Proves that a call comes from the application and not from somebody who has the token. */
+/** Proves that a request comes from the application and not from another holder of the token. */
 function proofOf(accessToken: string, clientSecret: string) {
   return createHmac('sha256', clientSecret).update(accessToken).digest('hex');
 }
@@ -24,8 +24,8 @@ export const facebook = defineProvider({
   consoleUrl: 'https://developers.facebook.com/apps',
   referenceUrl: 'https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow',
   notes: [
-    'Switch on "Require App Secret" in the advanced settings of the application: every call is signed.',
-    'A version of the Graph API ends about two years after it began: then set FACEBOOK_GRAPH_VERSION.',
+    'Enable "Require App Secret" in the advanced settings of the application. Gatehouse signs every request.',
+    'Facebook retires a version of the Graph API about two years after its release. Set FACEBOOK_GRAPH_VERSION to a newer one before that.',
   ],
   scopes: ['email', 'public_profile'],
   endpoints: {

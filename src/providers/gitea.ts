@@ -6,6 +6,6 @@ export const gitea = openIdProvider({
   referenceUrl: 'https://docs.gitea.com/development/oauth2-provider',
   notes: [
     'The issuer is the ROOT_URL of the server, with its slash at the end: `https://git.example.org/`.',
-    'Forgejo and Codeberg speak the same: GITEA_ISSUER=https://codeberg.org/.',
+    'This provider also works with Forgejo and Codeberg: GITEA_ISSUER=https://codeberg.org/.',
   ],
 });

@@ -9,11 +9,11 @@ export const github = defineProvider({
   consoleUrl: 'https://github.com/settings/developers',
   referenceUrl: 'https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps',
   notes: [
-    'A GitHub App needs the account permission "Email addresses" (read); without it people have no address here.',
+    'A GitHub App needs the account permission "Email addresses" (read); without it, Gatehouse receives no email address.',
     'For GitHub Enterprise Server set GITHUB_AUTHORIZATION_ENDPOINT (`https://HOST/login/oauth/authorize`), ' +
       'GITHUB_TOKEN_ENDPOINT (`https://HOST/login/oauth/access_token`), GITHUB_USERINFO_ENDPOINT ' +
       '(`https://HOST/api/v3/user`) and GITHUB_ISSUER (`https://HOST/login/oauth`). ' +
-      'Which addresses are verified there is the word of the people who run it.',
+      'There, the administrators of the server decide which email addresses are verified.',
   ],
   scopes: ['read:user', 'user:email'],
   endpoints: {

@@ -6,8 +6,8 @@ export const gitlab = openIdProvider({
   consoleUrl: 'https://gitlab.com/-/user_settings/applications',
   referenceUrl: 'https://docs.gitlab.com/integration/openid_connect_provider/',
   notes: [
-    'For a GitLab of your own set GITLAB_ISSUER to its address, such as `https://gitlab.example.org`.',
-    'Administrators of a GitLab can give any address to anybody: set GITLAB_TRUST_EMAILS=1 when you trust them with it.',
+    'For a self-managed GitLab, set GITLAB_ISSUER to its URL, such as `https://gitlab.example.org`.',
+    'Administrators of a GitLab server can assign any email address to any user. Set GITLAB_TRUST_EMAILS=1 if you trust them.',
   ],
   endpoints: {
     authorization_endpoint: 'https://gitlab.com/oauth/authorize',

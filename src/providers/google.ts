@@ -12,9 +12,9 @@ export const google = defineProvider({
   consoleUrl: 'https://console.cloud.google.com/apis/credentials',
   referenceUrl: 'https://developers.google.com/identity/openid-connect/reference',
   notes: [
-    'A personal Google account can have a verified address of a company and keep it after its owner has left the company. ' +
-      'Where ALLOWED_EMAIL_DOMAINS stands for an organization, set GOOGLE_REQUIRE_HOSTED_DOMAIN=1: then only accounts of a ' +
-      'Google Workspace with one of these domains can sign in.',
+    'A personal Google account can have a verified email address of a company, and keeps it after the user has left the ' +
+      'company. If ALLOWED_EMAIL_DOMAINS limits sign-in to an organization, set GOOGLE_REQUIRE_HOSTED_DOMAIN=1 as well: ' +
+      'then only accounts of a Google Workspace with one of these domains can sign in.',
   ],
   scopes: ['openid', 'email', 'profile'],
   endpoints: {

@@ -7,7 +7,7 @@ export const heroku = defineProvider({
   label: 'Heroku',
   consoleUrl: 'https://dashboard.heroku.com/account/applications',
   referenceUrl: 'https://devcenter.heroku.com/articles/oauth',
-  notes: ['The scope `identity` does not let Gatehouse take its access back: people do that in their Heroku account.'],
+  notes: ['Gatehouse cannot revoke its access with the scope `identity`. Users can do this in their Heroku account.'],
   scopes: ['identity'],
   endpoints: {
     authorization_endpoint: 'https://id.heroku.com/oauth/authorize',

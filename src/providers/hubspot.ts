@@ -9,7 +9,7 @@ export const hubspot = defineProvider({
   referenceUrl: 'https://developers.hubspot.com/docs/api-reference/latest/authentication/manage-oauth-tokens',
   notes: [
     'HUBSPOT_SCOPES must name exactly the scopes that the application requires.',
-    'A person is one account in each HubSpot portal: the same person in another portal is somebody else here.',
+    'A user has one account for each HubSpot portal. The same user in another portal is a different user in Gatehouse.',
   ],
   scopes: ['oauth'],
   endpoints: {

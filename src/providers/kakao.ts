@@ -10,8 +10,8 @@ export const kakao = defineProvider({
   consoleUrl: 'https://developers.kakao.com/console/app',
   referenceUrl: 'https://developers.kakao.com/docs/latest/en/kakaologin/rest-api',
   notes: [
-    'The client id is the REST API key.',
-    'Each scope must be set up as a consent item, or Kakao refuses the sign-in (KOE205); `account_email` needs a business app. Name in KAKAO_SCOPES what the application has.',
+    'The client ID is the REST API key.',
+    'Each scope must be set up as a consent item; otherwise Kakao rejects the sign-in (KOE205). `account_email` needs a business app. Set KAKAO_SCOPES to the scopes that your application has.',
   ],
   scopes: ['profile_nickname', 'profile_image', 'account_email'],
   endpoints: {
@@ -24,7 +24,7 @@ export const kakao = defineProvider({
   reauthentication: 'prompt=login',
   // Without it, the address of the picture is http and cannot be shown.
   quirks: { userinfo: { query: { secure_resource: 'true' } }, revocation: 'bearer' },
-  // To an unlink of somebody who is not linked.
+  // The response to an unlink of a user who is not linked.
   tokenError: ({ code }) => (code === -101 ? 'invalid_token' : undefined),
   claims: z.object({
     id: numericSubject,

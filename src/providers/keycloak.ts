@@ -8,7 +8,7 @@ export const keycloak = openIdProvider({
   referenceUrl: 'https://www.keycloak.org/docs/latest/server_admin/#_oidc_clients',
   notes: [
     'The issuer is `https://<host>/realms/<realm>`, before Keycloak 17 `https://<host>/auth/realms/<realm>`.',
-    'Browsers and Gatehouse must reach the server by the same name, or it calls itself by two: set its `hostname`.',
+    'Browsers and Gatehouse must reach the server under the same host name; otherwise its issuer differs. Set `hostname` in Keycloak.',
   ],
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
 });

@@ -8,8 +8,8 @@ export const line = defineProvider({
   consoleUrl: 'https://developers.line.biz/console/',
   referenceUrl: 'https://developers.line.biz/en/reference/line-login/',
   notes: [
-    'LINE tells an address only to channels whose request for the email permission it has approved.',
-    'LINE gives a person one id per LINE provider: a channel under another provider meets strangers.',
+    'LINE returns an email address only to channels for which it has approved the email permission.',
+    'The user ID differs between LINE providers. Do not move to a channel of another LINE provider: every user would be new.',
   ],
   scopes: ['openid', 'profile', 'email'],
   endpoints: {

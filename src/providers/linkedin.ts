@@ -16,7 +16,7 @@ export const linkedin = openIdProvider({
   emails: 'verified',
   idToken: { issuers: ['https://www.linkedin.com/oauth'], nonce: false },
   quirks: {
-    // A client with a secret that sends a verifier is told that its secret is wrong.
+    // LinkedIn reports a wrong secret when a client with a secret sends a verifier.
     pkce: false,
     grantedScopeSeparator: ',',
     deniedErrors: ['user_cancelled_login', 'user_cancelled_authorize'],

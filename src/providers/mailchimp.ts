@@ -9,7 +9,7 @@ export const mailchimp = defineProvider({
   referenceUrl: 'https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/',
   notes: [
     'Mailchimp has no scopes: a token has access to the whole account.',
-    'It accepts `http://127.0.0.1` and not `http://localhost` as the redirect URI in development.',
+    'In development, Mailchimp accepts `http://127.0.0.1` as the redirect URI, but not `http://localhost`.',
   ],
   scopes: [],
   endpoints: {

@@ -70,7 +70,7 @@ describe.each(Object.entries(MARKS))('the mark of %s', (id, path) => {
     expect(outside).toEqual([]);
   });
 
-  it('is short, for it stands in the page', () => {
+  it('is short, because it is part of the page', () => {
     expect(path.length).toBeLessThan(4000);
   });
 

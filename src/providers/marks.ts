@@ -1,6 +1,6 @@
 /**
  * What the sign-in buttons show beside a name: for each provider the path of a mark in a square of 24 units, drawn in
- * the colour of the text. They tell people which door is theirs; the marks and names belong to their owners, are used
+ * the colour of the text. They help users recognize a provider; the marks and names belong to their owners, are used
  * here for nothing else, and say nothing about a partnership. Who runs an installation keeps to the owners' rules.
  */
 
@@ -116,7 +116,7 @@ const FROM_SIMPLE_ICONS = {
 /**
  * Drawn for Gatehouse, each a few plain shapes and none a copy of a logo's file: where Simple Icons has no icon
  * (removed at the owner's wish, or never there), has one under another licence (Keycloak, Authelia), has a whole word that
- * nobody can read in this size (Kakao, Zoho, Zoom), or has one that is too long for a page (Mailchimp).
+ * is illegible at this size (Kakao, Zoho, Zoom), or has one that is too long for a page (Mailchimp).
  */
 const OWN_DRAWINGS = {
   asana:

@@ -8,8 +8,8 @@ export const mastodon = defineProvider({
   consoleUrl: 'https://docs.joinmastodon.org/client/token/',
   referenceUrl: 'https://docs.joinmastodon.org/methods/oauth/',
   notes: [
-    'One instance: users of another one cannot sign in.',
-    'Instances before version 4.3 do not know the scope: set MASTODON_SCOPES=read:accounts.',
+    'Only users of one instance can sign in.',
+    'Instances before version 4.3 do not support the default scope. Set MASTODON_SCOPES=read:accounts.',
   ],
   scopes: ['profile'],
   endpoints: {

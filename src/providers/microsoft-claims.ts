@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { email, text } from '../oauth/claims.js';
 import type { ProviderQuirks } from '../oauth/provider.js';
 
-/** What an id_token of Microsoft says, whoever runs the tenant. `sub` is another one for every application. */
+/** The claims of an id_token of Microsoft, for every tenant. `sub` differs between applications. */
 export const microsoftClaims = z.object({
   tid: z.guid(),
   oid: z.guid(),

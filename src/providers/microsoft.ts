@@ -11,9 +11,9 @@ export const microsoft = defineProvider({
   consoleUrl: 'https://entra.microsoft.com/',
   referenceUrl: 'https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc',
   notes: [
-    'Administrators of a tenant can write any address into an account, so an address counts as verified only with ' +
+    'Administrators of a tenant can assign any email address to an account, so it counts as verified only with ' +
       'the optional claim `xms_edov`: add it in the application under "Token configuration", together with `email`.',
-    'Microsoft has no way to take a grant back; people do it at https://myapps.microsoft.com.',
+    'Microsoft provides no way to revoke a grant. Users can do this at https://myapps.microsoft.com.',
   ],
   scopes: ['openid', 'profile', 'email', 'offline_access'],
   endpoints: {
@@ -24,7 +24,7 @@ export const microsoft = defineProvider({
   },
   settings: {
     TENANT: {
-      meaning: 'who may sign in: `common` (everybody), `organizations`, `consumers`, or the id of one tenant',
+      meaning: 'who can sign in: `common` (all accounts), `organizations`, `consumers`, or the id of one tenant',
       default: 'common',
       // A tenant's domain would do for the addresses, but no claim could be held against it.
       pattern: /^(common|organizations|consumers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,

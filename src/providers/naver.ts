@@ -10,7 +10,7 @@ export const naver = defineProvider({
   consoleUrl: 'https://developers.naver.com/appinfo',
   referenceUrl: 'https://developers.naver.com/docs/login/api/api.md',
   notes: [
-    'Which fields Naver tells is chosen in the application and not by scopes; a person may untick any of them.',
+    'The fields that Naver returns are selected in the application, not by scopes. Users can deselect each of them.',
     'Until Naver has reviewed the application, only its registered testers can sign in.',
   ],
   scopes: [],

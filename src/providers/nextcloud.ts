@@ -7,7 +7,7 @@ export const nextcloud = defineProvider({
   label: 'Nextcloud',
   consoleUrl: 'https://docs.nextcloud.com/server/latest/admin_manual/configuration_server/oauth2.html',
   referenceUrl: 'https://docs.nextcloud.com/server/latest/developer_manual/client_apis/OCS/ocs-api-overview.html',
-  notes: ['A subject is the user name on that server: do not point a running installation at another server.'],
+  notes: ['The subject is the user name on the server. Do not change the server of a running installation.'],
   scopes: [],
   endpoints: {
     authorization_endpoint: 'https://{HOST}/index.php/apps/oauth2/authorize',

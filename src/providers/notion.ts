@@ -8,8 +8,8 @@ export const notion = defineProvider({
   consoleUrl: 'https://www.notion.so/my-integrations',
   referenceUrl: 'https://developers.notion.com/docs/authorization',
   notes: [
-    'Notion knows no scopes: the address comes when the integration has the capability to read user information with it.',
-    'At every sign-in Notion asks which pages to share; that suits an app that works with them, and no other.',
+    'Notion has no scopes. It returns an email address if the integration has the capability to read user information including email addresses.',
+    'At every sign-in, Notion asks the user which pages to share. This suits only applications that work with these pages.',
   ],
   scopes: [],
   endpoints: {
@@ -34,7 +34,7 @@ export const notion = defineProvider({
     revocation: 'json',
   },
   fetchClaims: ({ answer }) => Promise.resolve(answer.owner),
-  // An integration that a workspace owns has no user, and nobody signs in with it.
+  // An integration that a workspace owns has no user, so no one can sign in with it.
   claims: z.object({
     user: z.object({ id: subject, name: text, avatar_url: text, person: z.object({ email }).nullish() }),
   }),

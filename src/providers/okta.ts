@@ -9,7 +9,7 @@ export const okta = openIdProvider({
   referenceUrl: 'https://developer.okta.com/docs/reference/api/oidc/',
   notes: [
     'The issuer of the org authorization server is `https://<domain>`, that of a custom one `https://<domain>/oauth2/<id>`.',
-    'To renew tokens, give the application the grant type Refresh Token and add `offline_access` to OKTA_SCOPES.',
+    'To refresh tokens, give the application the grant type Refresh Token and add `offline_access` to OKTA_SCOPES.',
   ],
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
 });

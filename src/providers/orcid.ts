@@ -7,7 +7,7 @@ export const orcid = defineProvider({
   label: 'ORCID',
   consoleUrl: 'https://orcid.org/developer-tools',
   referenceUrl: 'https://github.com/ORCID/ORCID-Source/blob/main/orcid-web/ORCID_AUTH_WITH_OPENID_CONNECT.md',
-  notes: ['People decide at ORCID whether their name is public. Of those who keep it private, only the iD is known.'],
+  notes: ['Users decide at ORCID whether their name is public. If it is private, Gatehouse receives only the iD.'],
   scopes: ['openid'],
   endpoints: {
     authorization_endpoint: 'https://orcid.org/oauth/authorize',

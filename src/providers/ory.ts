@@ -8,8 +8,8 @@ export const ory = openIdProvider({
   consoleUrl: 'https://console.ory.sh/',
   referenceUrl: 'https://www.ory.sh/docs/oauth2-oidc/authorization-code-flow',
   notes: [
-    'Name and address are known only where your consent page puts them into the session.',
-    'To renew tokens, give the client `offline_access` and the grant type `refresh_token`, and add it to ORY_SCOPES.',
+    'Gatehouse receives a name and an email address only if your consent page adds them to the session.',
+    'To refresh tokens, give the client `offline_access` and the grant type `refresh_token`, and add it to ORY_SCOPES.',
   ],
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
 });

@@ -7,7 +7,9 @@ export const paypal = defineProvider({
   label: 'PayPal',
   consoleUrl: 'https://developer.paypal.com/dashboard/applications',
   referenceUrl: 'https://developer.paypal.com/docs/log-in-with-paypal/integrate',
-  notes: ['PayPal tells only what is ticked in the application under "Log in with PayPal"; some of it needs a review.'],
+  notes: [
+    'PayPal returns only the information that is selected in the application under "Log in with PayPal". Some of it requires a review.',
+  ],
   scopes: ['openid', 'email', 'profile'],
   endpoints: {
     authorization_endpoint: 'https://www.{DOMAIN}/signin/authorize',

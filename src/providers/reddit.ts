@@ -7,7 +7,7 @@ export const reddit = defineProvider({
   label: 'Reddit',
   consoleUrl: 'https://www.reddit.com/prefs/apps',
   referenceUrl: 'https://github.com/reddit-archive/reddit/wiki/OAuth2',
-  notes: ['Reddit approves each new application before it can use the API: apply before you plan with it.'],
+  notes: ['Reddit must approve a new application before it can use the API. Apply early.'],
   scopes: ['identity'],
   endpoints: {
     authorization_endpoint: 'https://www.reddit.com/api/v1/authorize',

@@ -50,7 +50,7 @@ export const salesforce = defineProvider({
     pictureUrl: picture,
   }),
   placeOf({ instance_url: origin }) {
-    // Nobody's yet: a sign-in begins where everybody's does.
+    // Before a sign-in, the instance of the user is unknown.
     if (origin === undefined) return {};
     if (origin.startsWith('https://') && HOST.test(origin.slice(8))) return { apiOrigins: [origin] };
     throw new OAuthError('provider_answer_invalid', 'token_request', 'an instance that is not at Salesforce');

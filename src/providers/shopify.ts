@@ -8,7 +8,7 @@ export const shopify = defineProvider({
   consoleUrl: 'https://partners.shopify.com/',
   referenceUrl:
     'https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/authorization-code-grant',
-  notes: ['One shop: its staff sign in, and users of another shop cannot.'],
+  notes: ['Only the staff of one shop can sign in.'],
   scopes: ['read_products'],
   endpoints: {
     authorization_endpoint: 'https://{SHOP}.myshopify.com/admin/oauth/authorize',

@@ -12,10 +12,10 @@ export const slack = defineProvider({
   consoleUrl: 'https://api.slack.com/apps',
   referenceUrl: 'https://docs.slack.dev/authentication/sign-in-with-slack/',
   notes: [
-    'Slack takes only https addresses as redirect URI, in development as well.',
-    'A person is another one in every workspace.',
-    'Owners of a workspace decide about its addresses: set SLACK_TRUST_EMAILS=1 together with SLACK_TEAM when the ' +
-      'workspace is yours.',
+    'Slack accepts only https redirect URIs, also in development.',
+    'A user has a different subject in each workspace.',
+    'Owners of a workspace decide which email addresses its members have. Set SLACK_TRUST_EMAILS=1 together with ' +
+      'SLACK_TEAM if the workspace is yours.',
   ],
   scopes: ['openid', 'profile', 'email'],
   endpoints: {
@@ -25,12 +25,12 @@ export const slack = defineProvider({
     revocation_endpoint: 'https://slack.com/api/auth.revoke',
     jwks_uri: 'https://slack.com/openid/connect/keys',
   },
-  settings: { TEAM: { meaning: 'id of the only workspace whose people may sign in', pattern: /^[A-Z0-9]{2,32}$/ } },
+  settings: { TEAM: { meaning: 'id of the only workspace whose members can sign in', pattern: /^[A-Z0-9]{2,32}$/ } },
   emails: 'operator',
   idToken: { issuers: ['https://slack.com'] },
   authorizationParams: ({ own }): Record<string, string> => (own.TEAM === undefined ? {} : { team: own.TEAM }),
   quirks: {
-    // Whoever switches PKCE on at Slack makes the app a public client, for good; a client with a secret does without.
+    // Enabling PKCE at Slack makes the app a public client permanently; a client with a secret works without it.
     pkce: false,
     revocation: 'bearer',
     invalidGrantErrors: [

@@ -8,7 +8,7 @@ export const spotify = defineProvider({
   consoleUrl: 'https://developer.spotify.com/dashboard',
   referenceUrl: 'https://developer.spotify.com/documentation/web-api/tutorials/code-flow',
   notes: [
-    'Spotify refuses `localhost` in a redirect URI: use `http://127.0.0.1:3000` as BASE_URL in development.',
+    'Spotify rejects `localhost` in a redirect URI: use `http://127.0.0.1:3000` as BASE_URL in development.',
     'A new application is in development mode: at most five users, each named in the dashboard, and its owner needs ' +
       'Spotify Premium. More users require the extended quota mode, which Spotify grants to organizations.',
     'The subject is `account_id`. A link that is stored under the former `id` moves to it at the next sign-in.',

@@ -12,8 +12,8 @@ export const stackexchange = defineProvider({
   consoleUrl: 'https://stackapps.com/apps/oauth',
   referenceUrl: 'https://api.stackexchange.com/docs/authentication',
   notes: [
-    'Stack Exchange takes the access token in the address of its own API, and Gatehouse sends it nowhere else.',
-    'The API has no other way to take a token, so calls with `ProviderClient.fetch` do not carry one.',
+    'Stack Exchange requires the access token in the query of requests to its API. Gatehouse sends it nowhere else.',
+    'The API accepts a token in no other place, so requests with `ProviderClient.fetch` do not carry one.',
     'A user needs an account on the site that STACKEXCHANGE_SITE names.',
   ],
   scopes: [],

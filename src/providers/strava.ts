@@ -12,8 +12,8 @@ export const strava = defineProvider({
   consoleUrl: 'https://www.strava.com/settings/api',
   referenceUrl: 'https://developers.strava.com/docs/authentication/',
   notes: [
-    'A new application can be used by its owner only, until Strava has reviewed it and raised its number of athletes.',
-    'Strava limits the requests of an application per 15 minutes and per day, over all its users; a sign-in is two.',
+    'Only the owner can use a new application until Strava has reviewed it and raised its limit of athletes.',
+    'Strava limits the requests of an application per 15 minutes and per day, for all its users together; a sign-in makes two.',
     'Strava moves its API to another host before June 2027. Set STRAVA_USERINFO_ENDPOINT when it has announced yours.',
   ],
   scopes: ['read'],
@@ -29,7 +29,7 @@ export const strava = defineProvider({
   toProfile: ({ id, username, firstname, lastname, profile }) => ({
     subject: id,
     name: fullName(firstname, lastname) ?? username,
-    // Of somebody without a picture it is `avatar/athlete/large.png`, which is no address and is dropped.
+    // For a user without a picture it is `avatar/athlete/large.png`, which is not a URL and is dropped.
     pictureUrl: profile,
   }),
   tokenError({ errors }) {

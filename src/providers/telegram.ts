@@ -8,7 +8,7 @@ export const telegram = defineProvider({
   consoleUrl: 'https://t.me/BotFather',
   referenceUrl: 'https://core.telegram.org/bots/telegram-login',
   notes: [
-    'BotFather gives the client id and its secret under Bot Settings, Web Login; register the redirect URI there too. The secret is not the token of the bot.',
+    'BotFather shows the client ID and the client secret under Bot Settings, Web Login; register the redirect URI there too. The secret is not the token of the bot.',
     'The subject is the `sub` of the id_token and not the id by which the Bot API names the user.',
   ],
   scopes: ['openid', 'profile'],

@@ -9,7 +9,7 @@ export const tiktok = defineProvider({
   label: 'TikTok',
   consoleUrl: 'https://developers.tiktok.com/apps',
   referenceUrl: 'https://developers.tiktok.com/doc/oauth-user-access-token-management',
-  notes: ['The client id is the client key.', 'TikTok takes https redirect URIs only, in development as well.'],
+  notes: ['The client ID is the client key.', 'TikTok accepts only https redirect URIs, also in development.'],
   scopes: ['user.info.basic'],
   // The slash at the end belongs to each of them.
   endpoints: {

@@ -1,6 +1,6 @@
 import { openIdProvider } from '../oauth/openid-provider.js';
 
-/** OpenID Connect Core §5.5: beyond the subject Twitch tells what is asked for here, and nothing else. */
+/** OpenID Connect Core §5.5: beside the subject, Twitch returns the claims that are requested here, and no others. */
 const CLAIMS = { id_token: { email: null, email_verified: null, picture: null, preferred_username: null } };
 
 export const twitch = openIdProvider({
@@ -8,7 +8,7 @@ export const twitch = openIdProvider({
   label: 'Twitch',
   consoleUrl: 'https://dev.twitch.tv/console/apps',
   referenceUrl: 'https://dev.twitch.tv/docs/authentication/getting-tokens-oidc/',
-  notes: ['A call of the Twitch API needs the header `Client-Id` beside the token.'],
+  notes: ['Requests to the Twitch API need the header `Client-Id` in addition to the token.'],
   scopes: ['openid', 'user:read:email'],
   endpoints: {
     authorization_endpoint: 'https://id.twitch.tv/oauth2/authorize',

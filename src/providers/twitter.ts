@@ -8,11 +8,11 @@ export const twitter = defineProvider({
   consoleUrl: 'https://developer.x.com/en/portal/dashboard',
   referenceUrl: 'https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code',
   notes: [
-    'X charges for its API: see that your plan covers `GET /2/users/me`, which every sign-in calls.',
-    'X tells addresses only to applications with "Request email from users" switched on; ' +
-      'then add `users.email` to the scopes: TWITTER_SCOPES="users.read tweet.read users.email offline.access".',
+    'X charges for its API. Make sure that your plan includes `GET /2/users/me`, which every sign-in requests.',
+    'X returns email addresses only to applications with "Request email from users" enabled. ' +
+      'If yours has it, add `users.email` to the scopes: TWITTER_SCOPES="users.read tweet.read users.email offline.access".',
   ],
-  // Without tweet.read X refuses to say who the person is.
+  // Without tweet.read, X rejects the userinfo request.
   scopes: ['users.read', 'tweet.read', 'offline.access'],
   endpoints: {
     authorization_endpoint: 'https://x.com/i/oauth2/authorize',

@@ -8,7 +8,7 @@ export const vk = defineProvider({
   consoleUrl: 'https://id.vk.com/about/business/go',
   referenceUrl:
     'https://id.vk.com/about/business/go/docs/ru/vkid/latest/vk-id/connection/api-integration/api-description',
-  notes: ['The client secret is the service token of the application, which must be a confidential one.'],
+  notes: ['The client secret is the service token of the application, which must be of the confidential type.'],
   scopes: ['vkid.personal_info', 'email'],
   endpoints: {
     authorization_endpoint: 'https://id.vk.com/authorize',

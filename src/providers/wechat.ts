@@ -11,9 +11,9 @@ export const wechat = defineProvider({
   consoleUrl: 'https://open.weixin.qq.com/',
   referenceUrl: 'https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html?lang=en',
   notes: [
-    'Register a website application; the client id is its AppID, the client secret its AppSecret.',
-    'WeChat takes the client secret and the tokens in the address of its own API, and Gatehouse sends them nowhere else.',
-    'The API has no other way to take a token, so calls with `ProviderClient.fetch` do not carry one.',
+    'Register a website application; the client ID is its AppID, the client secret its AppSecret.',
+    'WeChat requires the client secret and the tokens in the query of requests to its API. Gatehouse sends them nowhere else.',
+    'The API accepts a token in no other place, so requests with `ProviderClient.fetch` do not carry one.',
   ],
   scopes: ['snsapi_login'],
   endpoints: {

@@ -8,7 +8,7 @@ export const weibo = defineProvider({
   consoleUrl: 'https://open.weibo.com/apps',
   referenceUrl: 'https://open.weibo.com/wiki/%E6%8E%88%E6%9D%83%E6%9C%BA%E5%88%B6%E8%AF%B4%E6%98%8E',
   notes: [
-    'The client id is the App Key, its secret the App Secret.',
+    'The client ID is the App Key, the client secret the App Secret.',
     'Until Weibo has reviewed the application, only its registered test users can sign in.',
   ],
   scopes: [],

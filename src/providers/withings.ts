@@ -12,8 +12,8 @@ export const withings = defineProvider({
     'https://developer.withings.com/developer-guide/v3/integration-guide/public-health-data-api/get-access/oauth-web-flow',
   notes: [
     'Withings returns an id and nothing else about the user: no name and no email address.',
-    'It knows no scope for sign-in alone; name in WITHINGS_SCOPES the health data that the application works with.',
-    'It does not accept localhost as the redirect URI.',
+    'Withings has no scope for sign-in alone. Set WITHINGS_SCOPES to the health data that the application works with.',
+    'Withings does not accept localhost as the redirect URI.',
   ],
   scopes: ['user.activity'],
   endpoints: {

@@ -10,8 +10,8 @@ export const workos = defineProvider({
   referenceUrl: 'https://workos.com/docs/reference/sso',
   notes: [
     'The client secret is an API key.',
-    'WORKOS_CONNECTION goes before WORKOS_ORGANIZATION, and that before WORKOS_PROVIDER.',
-    'Users of an organization are those of its identity provider: its administrators decide about their email addresses.',
+    'WORKOS_CONNECTION takes precedence over WORKOS_ORGANIZATION, and that over WORKOS_PROVIDER.',
+    'Users of an organization come from its identity provider. Its administrators decide which email addresses they have.',
   ],
   scopes: [],
   endpoints: {

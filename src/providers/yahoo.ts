@@ -5,7 +5,7 @@ export const yahoo = openIdProvider({
   label: 'Yahoo',
   consoleUrl: 'https://developer.yahoo.com/apps/',
   referenceUrl: 'https://developer.yahoo.com/oauth2/guide/openid_connect/',
-  notes: ['Yahoo takes an https redirect URI only, in development as well. Yahoo Japan is another provider.'],
+  notes: ['Yahoo accepts only https redirect URIs, also in development. Yahoo Japan is a different provider.'],
   endpoints: {
     authorization_endpoint: 'https://api.login.yahoo.com/oauth2/request_auth',
     token_endpoint: 'https://api.login.yahoo.com/oauth2/get_token',

@@ -7,7 +7,7 @@ export const yandex = defineProvider({
   label: 'Yandex',
   consoleUrl: 'https://oauth.yandex.com/client/new',
   referenceUrl: 'https://yandex.com/dev/id/doc/en/codes/code-url',
-  notes: ['Yandex refuses a scope that the application was not registered with.'],
+  notes: ['Yandex rejects scopes that the application is not registered for.'],
   scopes: ['login:info', 'login:email', 'login:avatar'],
   endpoints: {
     authorization_endpoint: 'https://oauth.yandex.com/authorize',
@@ -15,7 +15,7 @@ export const yandex = defineProvider({
     userinfo_endpoint: 'https://login.yandex.ru/info',
     revocation_endpoint: 'https://oauth.yandex.com/revoke_token',
   },
-  // Yandex takes back only tokens of a device. We are one, whoever signs in.
+  // Yandex revokes only tokens of a device. Gatehouse is one, for every user.
   authorizationParams: { device_id: 'gatehouse', device_name: 'Web' },
   emails: 'unverified',
   quirks: {

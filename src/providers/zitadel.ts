@@ -5,7 +5,7 @@ export const zitadel = openIdProvider({
   label: 'ZITADEL',
   reauthentication: 'max_age',
   referenceUrl: 'https://zitadel.com/docs/apis/openidoauth/endpoints',
-  notes: ['Tokens can be renewed where the application has the grant type Refresh Token.'],
+  notes: ['Tokens can be refreshed if the application has the grant type Refresh Token.'],
   scopes: ['openid', 'email', 'profile', 'offline_access'],
   quirks: { tokenEndpointAuthMethod: 'client_secret_basic' },
 });

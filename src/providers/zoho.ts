@@ -11,7 +11,7 @@ export const zoho = defineProvider({
   label: 'Zoho',
   consoleUrl: 'https://api-console.zoho.com/',
   referenceUrl: 'https://www.zoho.com/accounts/protocol/oauth/web-apps/authorization.html',
-  notes: ['People of other data centres can sign in once "Multi DC" is switched on in the settings of the client.'],
+  notes: ['Users of other data centers can sign in after you enable "Multi DC" in the settings of the client.'],
   scopes: ['AaaServer.profile.READ'],
   endpoints: {
     authorization_endpoint: 'https://accounts.{DOMAIN}/oauth/v2/auth',
@@ -39,7 +39,8 @@ export const zoho = defineProvider({
   placeOf({ 'accounts-server': server }) {
     if (server === undefined) return {};
     const domain = /^https:\/\/accounts\.(.+)$/.exec(server)?.[1] ?? '';
-    if (!DOMAINS.test(domain)) throw new OAuthError('bad_callback', 'callback', 'an accounts server of somebody else');
+    if (!DOMAINS.test(domain))
+      throw new OAuthError('bad_callback', 'callback', 'an accounts server that is not of Zoho');
     const endpoints = {
       token_endpoint: `${server}/oauth/v2/token`,
       userinfo_endpoint: `${server}/oauth/user/info`,

@@ -7,7 +7,7 @@ export const zoom = defineProvider({
   label: 'Zoom',
   consoleUrl: 'https://marketplace.zoom.us/develop/create',
   referenceUrl: 'https://developers.zoom.us/docs/integrations/oauth/',
-  notes: ['Zoom takes no scopes from a request: the app needs `user:read:user`, chosen in the marketplace.'],
+  notes: ['Zoom ignores scopes in a request. Select `user:read:user` for the app in the marketplace.'],
   scopes: [],
   endpoints: {
     authorization_endpoint: 'https://zoom.us/oauth/authorize',
