@@ -1,5 +1,5 @@
 /**
- * What a listing does with names and values that nobody foresaw: those of Object.prototype, and those that a filter of
+ * What a listing does with unexpected names and values: those of Object.prototype, and those that a filter of
  * another listing has. Every page, JSON list and CSV file of the admin console is tried.
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -67,7 +67,7 @@ describe('every listing', () => {
       const filters = await filtersOf(`/api${path}`);
       const query = filters.map((filter) => `${filter}=constructor`).join('&');
       const { status } = await desk.ada.get(`${path}?${query}`, PAGE);
-      // A cursor that is none leads to the first page.
+      // An invalid cursor leads to the first page.
       expect([path, [200, 303].includes(status)]).toEqual([path, true]);
     }
   });

@@ -3,7 +3,7 @@ import type { Check } from './check.js';
 import { unfilledIn } from './template-mark.js';
 import { claim, IncompleteFixture } from './trial.js';
 
-/** What stands in the provider's file, before anybody signs in. */
+/** The values in the provider's file, before any sign-in. */
 export const FACTS: readonly Check[] = [
   {
     id: 'facts.template',

@@ -150,7 +150,7 @@ export const fixtureSchema = z.strictObject({
   deadToken: z.array(z.strictObject({ status: z.int(), ...body })).default([]),
   /** How a call of its API carries the token. */
   apiHeaders: strings.default({ authorization: 'Bearer {access_token}' }),
-  /** Absent: a grant cannot be taken back there. The answers are the provider's to a good request. */
+  /** Absent: a grant cannot be revoked. The response is the provider's to a valid request. */
   revocation: z
     .strictObject({
       /** `POST https://…` */
@@ -166,7 +166,7 @@ export const fixtureSchema = z.strictObject({
 
   /** Whom all of it describes. */
   profile,
-  /** The same provider about somebody else. */
+  /** The same provider about another user. */
   another: z.strictObject({ ...changes, profile }),
   /** What else it documents: an address that was not checked, nothing where something may be missing. */
   variants: z

@@ -32,7 +32,7 @@ const VALUES_OF_STANDARD = 3;
 /** A generous answer has a hundred members; what matters comes first. */
 const PLACES_LIMIT = 16;
 
-/** Names of members that decide who somebody is, or what their address is worth. */
+/** Names of members that decide who the user is, or whether an email address is verified. */
 const DECIDES = /^(sub|id|uid|oid|tid|hd|.*e?mail.*|.*verif.*|.*valid.*|.*confirm.*|primary)$/i;
 const NEARBY = /^(.*name|picture|avatar.*|.*image.*|.*photo.*|error|ok|status)$/i;
 /** Names of members that say whether there is an error. */
@@ -42,24 +42,24 @@ const REGISTERED = /^(iss|sub|aud|exp|iat|nbf|auth_time|nonce|acr|amr|azp|at_has
 const STANDARD = /^(access_token|token_type|expires_in|refresh_token|scope)$/;
 
 /**
- * What an answer of any shape may do: sign the same person in, or nobody. A member that is only displayed never
+ * What a response of any shape can do: sign in the same user, or no user. A member that is only displayed never
  * refuses a sign-in, and an empty one counts as absent.
  */
 export const ODD_VALUES: readonly Check[] = [
   {
     id: 'odd-values.token',
-    sentence: 'a token answer of odd types signs in the same person, or nobody',
+    sentence: 'a token response of odd types signs in the same user, or no user',
     run: (trial) => tryOdd(trial, 'token'),
   },
   {
     id: 'odd-values.claims',
-    sentence: 'an id_token of odd types signs in the same person, or nobody',
+    sentence: 'an id_token of odd types signs in the same user, or no user',
     applies: ({ fixture }) => fixture.idToken !== undefined,
     run: (trial) => tryOdd(trial, 'claims'),
   },
   {
     id: 'odd-values.calls',
-    sentence: 'an answer of odd types to a call signs in the same person, or nobody',
+    sentence: 'a response of odd types to a call signs in the same user, or no user',
     applies: ({ fixture }) => Object.keys(fixture.calls).length > 0,
     run: (trial) => tryOdd(trial, 'call'),
   },
@@ -116,9 +116,9 @@ async function faultOf(trial: Trial, scenario: Scenario, place: Place, value: un
   }
   const account = await trial.lastAccount();
   const { profile } = trial.fixture;
-  // Somebody else, who would keep the address from the next one.
+  // Another user, whose email address the next one could not have.
   if (account.subject !== profile.subject) await trial.forgetPeople();
-  // A number where a number is documented is no odd type: whoever has the id 0 is somebody.
+  // A number where a number is documented is no odd type: the id 0 can be a user's.
   const isOfItsType = typeof value === 'number' && typeof place.value === 'number' && Number.isSafeInteger(value);
   const isKnown = account.subject === profile.subject || profile.formerSubjects?.includes(account.subject);
   if (!isKnown && !(isOfItsType && account.subject.includes(String(value)))) {
@@ -194,7 +194,7 @@ async function vouches(trial: Trial, place: Place): Promise<boolean> {
   return answer;
 }
 
-/** Something that was turned into text although it is none. */
+/** A value of another type that was turned into text. */
 function unclean({ name, email, pictureUrl, subject }: Account): string | undefined {
   for (const [member, text] of Object.entries({ name, email, pictureUrl, subject })) {
     if (text === null) continue;

@@ -123,7 +123,7 @@ export const TOKENS: readonly Check[] = [
   },
   {
     id: 'revocation.request',
-    sentence: 'unlinking takes the grant back as documented, once',
+    sentence: 'unlinking revokes the grant as documented, once',
     applies: ({ fixture }) => fixture.revocation !== undefined,
     run: async (trial) => {
       const requests = await unlinked(trial);
@@ -132,7 +132,7 @@ export const TOKENS: readonly Check[] = [
   },
   {
     id: 'revocation.none',
-    sentence: 'unlinking sends nothing to a provider that has no way to take a grant back',
+    sentence: 'unlinking sends nothing to a provider that cannot revoke a grant',
     applies: ({ fixture }) => fixture.revocation === undefined,
     run: async (trial) => {
       const requests = await unlinked(trial);
@@ -217,7 +217,7 @@ async function needsReconnect(trial: Trial, browser: Browser, reason: string, wh
   claim(health === 'needs_reconnect', `after ${what} the link is ${health}`);
 }
 
-/** Unlinks the account of somebody who has another one beside it. @returns what was sent to the provider */
+/** Unlinks an account of a user who has another one. @returns the requests to the provider */
 async function unlinked(trial: Trial): Promise<Received[]> {
   const { browser, account } = await justAuthenticated(trial);
   await trial.addSecondAccount(await trial.userId(browser));
@@ -247,7 +247,7 @@ async function justAuthenticated(trial: Trial): ReturnType<Trial['signedIn']> {
   }
 }
 
-/** The provider is told after the answer; its row goes when it knows. */
+/** The revocation is sent after the response; its row is deleted when the provider has accepted it. */
 async function revoked(trial: Trial, { id }: Account): Promise<void> {
   const giveUpAt = Date.now() + REVOCATION_LIMIT_MS;
   for (;;) {

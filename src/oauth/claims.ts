@@ -21,7 +21,7 @@ export const optionalSubject = z.string().max(255).nullish().transform(visible);
 /** A name, the address of a picture: display. Whatever is not text counts as absent. */
 export const text = z.unknown().optional().transform(visible);
 
-/** Text that decides who may sign in, such as the domain of an organization. */
+/** Text that decides who can sign in, such as the domain of an organization. */
 export const strictText = z.string().nullish().transform(visible);
 
 /** An email address. */
@@ -39,8 +39,8 @@ export function display<Schema extends z.ZodType>(schema: Schema) {
 }
 
 /**
- * The primary one of a list of email addresses, each an object; undefined when there is none. Only the primary address
- * decides, so only that one is checked: whatever else is in the list never refuses a sign-in.
+ * The primary one of a list of email addresses, each an object; undefined if no address is primary. Only the
+ * primary address decides, so only that one is checked: the other entries never cause a sign-in to be refused.
  *
  * @param member the member that is `true` in the primary address and in no other
  * @param shape what the primary address must be
@@ -71,7 +71,7 @@ export function newestSubject(...ids: readonly (string | undefined)[]) {
   return { subject, formerSubjects };
 }
 
-/** First and last name as one; undefined when there is neither. */
+/** First and last name as one; undefined if both are absent. */
 export function fullName(...parts: readonly (string | undefined)[]): string | undefined {
   return parts.filter(Boolean).join(' ') || undefined;
 }

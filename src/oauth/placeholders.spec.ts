@@ -42,7 +42,7 @@ describe('fillIn', () => {
     });
   });
 
-  it('does not let a detail of a callback stand for a value of ours', () => {
+  it('does not let a detail of a callback replace a value of the client', () => {
     const forged = { client_id: 'forged', client_secret: 'forged', KEY: 'forged', access_token: 'forged' };
     const parameters = { a: '{client_id}', b: '{client_secret}', c: '{KEY}', d: '{access_token}' };
     const filled = fillIn(provider(), parameters, forged, { access_token: 'token' });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { jsonObject, parseJson } from './provider-http.js';
 
-/** A JSON object with so many levels, itself included. */
+/** A JSON object with this number of levels, including itself. */
 const nested = (levels: number) => `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`;
 const nestedLists = (levels: number) => `{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
 

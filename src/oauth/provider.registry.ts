@@ -10,7 +10,7 @@ import { type ProviderAnswer, ProviderHttp } from './provider-http.js';
 import type { Details, OAuthProvider, ProviderEndpoints } from './provider.js';
 import { own } from '../text/own.js';
 
-/** Settings that stand in for the environment: the built-in stand-in speaks as a provider that nobody configured. */
+/** Settings of the built-in stand-in, for providers that the environment does not configure. */
 export const STAND_IN_SETTINGS = Symbol('stand-in settings');
 export type StandInSettings = Readonly<Record<string, ProviderSettings>>;
 
@@ -159,7 +159,7 @@ export class ConfiguredProvider {
     return this.issuers.length === 0 || this.issuers.some((spelling) => issuerPattern(spelling).test(issuer));
   }
 
-  /** Where a browser can be sent, as far as it is known without a request; discovery can name another origin. */
+  /** Where a browser can be sent, without a request to the provider; discovery can name another origin. */
   get authorizationOrigins(): readonly string[] {
     const { issuer, endpoints } = this.settings;
     const known = [
@@ -269,7 +269,7 @@ export class ProviderRegistry implements OnApplicationBootstrap {
     return Object.keys(this.standIns).length > 0;
   }
 
-  /** First path segments that begin or end a sign-in: nobody is sent back to one of them. */
+  /** First path segments that begin or end a sign-in: no user is sent back to one of them. */
   get signInRoutes(): readonly string[] {
     return ['login', 'logout', ...this.#providers.keys()];
   }

@@ -20,7 +20,7 @@ export interface OAuthProvider<Claims = unknown> {
   readonly mark?: string;
   /** Where an operator registers an application. */
   readonly consoleUrl?: string;
-  /** Where the provider documents what stands here. */
+  /** Where the provider documents the values in this file. */
   readonly referenceUrl?: string;
   /** What surprises an operator, in whole sentences for the provider's page. */
   readonly notes?: readonly string[];
@@ -86,7 +86,7 @@ export interface OAuthProvider<Claims = unknown> {
   fetchClaims?(call: ClaimsCall): Promise<unknown>;
   /** Where one person's part of the provider is: a region, an instance. @throws OAuthError for a host that is not its */
   placeOf?(details: Details, settings: ProviderSettings): ProviderPlace;
-  /** Takes a grant back where `quirks.revocation` has no word for it. Throws an `OAuthError`, or it is done. */
+  /** Revokes a grant where `quirks.revocation` cannot describe the request. @throws OAuthError */
   revoke?(context: RevocationContext, tokens: TokenSet): Promise<void>;
   /** Builds the strategy where a published Passport strategy exists; otherwise `passport-oauth2` serves. */
   createStrategy?(options: ProviderStrategyOptions, verify: ProviderVerify): Strategy;
@@ -266,7 +266,7 @@ export interface ClaimsCall {
   readonly settings: ProviderSettings;
 }
 
-/** What a provider's own way of taking a grant back needs. */
+/** What a provider's own revocation needs. */
 export interface RevocationContext {
   readonly http: ProviderHttp;
   readonly endpoints: ProviderEndpoints;

@@ -94,7 +94,7 @@ export function readTokenAnswer(
   };
 }
 
-/** The JSON object of a token answer under the names of RFC 6749 §5; undefined: it is none. */
+/** The JSON object of a token response under the names of RFC 6749 §5; undefined for any other body. */
 export function tokenResponseOf(
   { provider }: ConfiguredProvider,
   { text }: ProviderAnswer,
