@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import { readProviderSettings, settingPrefix } from '../config/provider-settings.js';
 import { DocumentedProvider } from '../conformance/documented-provider.js';
 import { FakeProvider } from '../conformance/fake-provider.js';
@@ -11,7 +12,7 @@ import { SigningKeys } from '../conformance/signing-keys.js';
 import { IdTokenVerifier } from '../oauth/id-token.js';
 import { IdentityProof } from '../oauth/identity-proof.js';
 import { ProviderHttp } from '../oauth/provider-http.js';
-import type { OAuthProvider } from '../oauth/provider.js';
+import { defineProvider, type OAuthProvider } from '../oauth/provider.js';
 import { ConfiguredProvider } from '../oauth/provider.registry.js';
 import { RevocationEndpoint } from '../oauth/revocation-endpoint.js';
 import type { SignInAttempt } from '../oauth/sign-in-attempt.js';
@@ -75,6 +76,15 @@ describe('a provider whose addresses are set by the operator', () => {
       expect(elsewhere.length > 0).toBe(id in API_ELSEWHERE);
     },
   );
+
+  it('cannot have a refresh endpoint on a host of its own', () => {
+    const quirks = { refreshEndpoint: 'https://api.example.com/refresh' };
+    const plain = { id: 'plain', label: 'Plain', scopes: [], claims: z.unknown(), toProfile: () => ({ subject: '1' }) };
+    expect(() => defineProvider({ ...plain, quirks })).toThrow(/"plain": refreshEndpoint/);
+    expect(defineProvider({ ...plain, quirks: { refreshEndpoint: 'refresh' } }).quirks?.refreshEndpoint).toBe(
+      'refresh',
+    );
+  });
 });
 
 /** The provider, with every address that it has replaced by one of the other installation. */
