@@ -3,7 +3,9 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.js';
+import { limitApiRequests } from './ops/api-rate-limit.js';
 import { disconnectStalled } from './ops/http-server.js';
+import { RequestCounts } from './ops/request-counts.js';
 import { requestLog } from './ops/request-log.js';
 import { contentSecurityPolicy, securityHeaders } from './web/security-headers.js';
 import { UnsupportedMediaTypeError } from './web/unsupported-media-type.error.js';
@@ -36,6 +38,7 @@ export function setUp(app: INestApplication, config: Config, logger: Logger, sta
     express.static(ASSETS, { index: false, redirect: false, dotfiles: 'ignore', maxAge: ASSET_AGE }),
   );
   server.use(neverStored);
+  server.use(limitApiRequests(app.get(RequestCounts), config));
   server.use(refuseForeignMediaTypes);
   server.use('/api', express.json({ limit: JSON_LIMIT }));
   server.use(express.urlencoded({ extended: false, limit: FORM_LIMIT, parameterLimit: FIELD_LIMIT }));

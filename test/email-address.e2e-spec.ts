@@ -247,6 +247,24 @@ describe('the address of a user', () => {
     const emails = await Promise.all(people.map((person) => emailOf(person)));
     expect(emails.filter(([address]) => address === email)).toHaveLength(1);
   });
+
+  it('keeps its spelling while two accounts have it in two', async () => {
+    const email = house.address();
+    const ada = await house.come(house.somebodyAt('google', { email }));
+    const other = house.somebodyAt('acme', { email: email.toUpperCase() });
+    await house.link(ada.browser, other);
+    await house.come(other, ada.browser);
+    expect(await emailOf(ada)).toEqual([email, true]);
+  });
+
+  it('stays, not verified, where another account has it and this one brings one that is not verified either', async () => {
+    const email = house.address();
+    const ada = await house.come(house.somebodyAt('google', { email, email_verified: false }));
+    await house.link(ada.browser, house.somebodyAt('acme', { email, email_verified: false }));
+    says(ada.proof, { email: house.address() });
+    await house.come(ada.proof, ada.browser);
+    expect(await emailOf(ada)).toEqual([email, false]);
+  });
 });
 
 describe('the name and the picture of a user', () => {

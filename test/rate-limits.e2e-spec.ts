@@ -161,12 +161,27 @@ describe('the limit of sign-ins', () => {
 });
 
 describe('the limit of the API', () => {
+  const JSON_BODY = { 'content-type': 'application/json' };
+
   it('counts every route under /api, in any case of its letters, as one', async () => {
     const { url } = await startLimited('0', '4');
     const paths = ['/api/me', '/API/me', '/api/openapi.json', '/api/admin/users', '/api/me', '/api/docs'];
     const found = [];
     for (const path of paths) found.push((await new Browser(url).get(path)).status === 429);
     expect(found).toEqual([false, false, false, false, true, true]);
+  });
+
+  it.each<[string, string, number, RequestInit]>([
+    ['a body that is no JSON', '/api/me', 400, { method: 'PATCH', body: '{', headers: JSON_BODY }],
+    ['a body that is too large', '/api/me', 413, { method: 'PATCH', body: 'x'.repeat(70_000), headers: JSON_BODY }],
+    ['a body of another kind', '/api/me', 415, { method: 'PATCH', body: 'x' }],
+    ['a method that is not used there', '/api/providers', 405, { method: 'DELETE' }],
+    ['an address that does not exist', '/api/nowhere', 404, {}],
+  ])('counts %s', async (_what, path, status, request) => {
+    const { url } = await startLimited('0', '2');
+    const statusOf = async () => (await fetch(url + path, request)).status;
+    expect([await statusOf(), await statusOf(), await statusOf()]).toEqual([status, status, 429]);
+    expect((await fetch(`${url}/api/providers`)).status).toBe(429);
   });
 
   it('responds with a problem and the seconds to wait', async () => {

@@ -9,22 +9,20 @@ import { AttemptCookies } from '../oauth/sign-in-attempt.js';
 import { RequestCounts } from './request-counts.js';
 
 /**
- * Refuses what is beyond the limits of a client address. The first guard of every route: a refused request reads no
+ * Refuses sign-ins beyond the limit of a client address. The first guard of every route: a refused request reads no
  * session, writes no attempt and calls no provider.
  */
 @Injectable()
 export class RateLimitGuard implements CanActivate {
   readonly #signIns: number;
-  readonly #apiRequests: number;
 
   constructor(
     @Inject(CONFIG) config: Config,
     private readonly counts: RequestCounts,
     private readonly cookies: AttemptCookies,
   ) {
-    // 0 in the settings disables a limit.
+    // 0 in the settings disables the limit.
     this.#signIns = config.rateLimitSignInsPerMinute || Infinity;
-    this.#apiRequests = config.rateLimitApiPerMinute || Infinity;
   }
 
   /** @throws RateLimitedError */
@@ -34,8 +32,6 @@ export class RateLimitGuard implements CanActivate {
     const leg = oauthLegOf(context);
     if (leg === 'begin') this.#count(`sign-ins ${network}`, this.#signIns);
     if (leg === 'callback') this.#countCallback(request, context.switchToHttp().getResponse<Response>(), network);
-    // Express finds a route in any case.
-    if (/^\/api(\/|$)/i.test(request.path)) this.#count(`api ${network}`, this.#apiRequests);
     return true;
   }
 
