@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DataSource } from 'typeorm';
 import type { Browser } from './support/browser.js';
 import { codeOf, JSON_ONLY, PAGE, type Person, type Proof, TwoProviders } from './support/two-providers.js';
 
@@ -116,6 +117,37 @@ describe('the list above', () => {
   });
 });
 
+describe('two links that end at the same moment', () => {
+  it('leave the browser with the right token, whichever response arrives last', async () => {
+    const { browser, id } = await alone();
+    const proofs = [house.somebodyAt('acme'), house.somebodyAt('google')];
+    const callbacks: string[] = [];
+    for (const proof of proofs) callbacks.push(house.prove(proof, await house.beginLink(browser, proof.at)));
+    const tabs = callbacks.map(() => withToken(browser, browser.sessionToken));
+    const responses = await house.app.nest.get(DataSource).transaction(async (manager) => {
+      await manager.query('SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE', [id]);
+      const arriving = callbacks.map((callback, index) => tabs[index]!.get(callback, PAGE));
+      while ((await waiting()) < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+      return { arriving };
+    });
+    const locations = (await Promise.all(responses.arriving)).map(({ headers }) => headers.get('location'));
+    expect(locations).toEqual(['/account', '/account']);
+    for (const proof of proofs) expect(await house.accountOf(proof)).toMatchObject({ user_id: id });
+    const renewed = tabs.filter(({ sessionToken }) => sessionToken !== browser.sessionToken);
+    expect(renewed).toHaveLength(1);
+    expect(await renewed[0]!.me()).toMatchObject({ id });
+  });
+
+  /** How many links wait for the lock. */
+  async function waiting(): Promise<number> {
+    const [row] = await house.database.query<{ count: number }>(
+      `SELECT count(*)::int FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%links_version%'`,
+    );
+    return row?.count ?? 0;
+  }
+});
+
 describe('a response that is lost', () => {
   it('of a link: the repeated callback brings the same token', async () => {
     const { browser, id } = await alone();
@@ -171,7 +203,7 @@ describe('a response that is lost', () => {
       const path = headers === PAGE ? `/account/accounts/${accountId}/unlink` : `/api/me/accounts/${accountId}`;
       const click = (browser: Browser) => browser.request(headers === PAGE ? 'POST' : 'DELETE', path, { headers });
       // Both pass the guard before either takes effect.
-      const release = await house.database.hold('SELECT FROM users WHERE id = $1 FOR UPDATE', [person.id]);
+      const release = await house.database.hold('SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE', [person.id]);
       const clicks = [click(person.browser), click(second)];
       await house.database.waiting(2);
       await release();

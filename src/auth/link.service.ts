@@ -37,29 +37,36 @@ export class LinkService {
   ) {}
 
   /**
+   * @param presentToken SHA-256 of the token of their session; it ends with the link
    * @throws OAuthError `sign_in_refused`, `attempt_expired`; SignInRefusedError
    */
-  async complete(authorization: Authorization, person: LinkingPerson, client: Client): Promise<SignInResult> {
+  async complete(
+    authorization: Authorization,
+    person: LinkingPerson,
+    presentToken: Buffer,
+    client: Client,
+  ): Promise<SignInResult> {
     const elsewhere = await this.hook.ask(authorization, client);
     if (elsewhere !== undefined) {
       await this.attempts.recordFailure(authorization.attempt, { code: 'sign_in_refused', step: 'gate' });
-      return { path: elsewhere };
+      return { path: elsewhere, isRefused: true };
     }
-    const { isNew, ...linked } = await this.#write(authorization, person, client);
+    const { isNew, isRenewed, ...linked } = await this.#write(authorization, person, presentToken, client);
     this.#logger.log({
       event: isNew ? 'account linked' : 'account reconnected',
       ...linked,
       reference: client.reference,
     });
     if (isNew) this.announcer.announce(ACCOUNT_LINKED, linked);
-    return { path: authorization.attempt.returnTo, sessionToken: person.nextToken };
+    return { path: authorization.attempt.returnTo, sessionToken: isRenewed ? person.nextToken : undefined };
   }
 
   async #write(
     authorization: Authorization,
     person: LinkingPerson,
+    presentToken: Buffer,
     client: Client,
-  ): Promise<AccountEvent & { isNew: boolean }> {
+  ): Promise<AccountEvent & { isNew: boolean; isRenewed: boolean }> {
     const { userId, sessionId } = person;
     const { provider, profile, tokens, attempt } = authorization;
     return retryDecisions(async () => {
@@ -74,7 +81,7 @@ export class LinkService {
       const isNew = decision.kind === 'link';
       const account = { id: known?.id ?? uuidV7(), userId };
       const { tokens: kept, keptVersion } = keepRefreshToken(tokens, this.vault, known);
-      const rows = await runPrepared(this.dataSource, isNew ? LINK : RECONNECT, [
+      const [row] = await runPrepared<{ is_renewed: boolean }>(this.dataSource, isNew ? LINK : RECONNECT, [
         ...storedValues(authorization, kept, this.vault.seal(placeOf(account), kept)),
         account.id,
         userId,
@@ -87,11 +94,12 @@ export class LinkService {
         person.linksVersion,
         canonicalEmail(profile.email) ?? null,
         tokenHash(person.nextToken),
+        presentToken,
         ...(isNew ? [] : [keptVersion]),
       ]);
       // No row: nothing was stored. Either somebody was faster with this account, which the next look tells, or the
       // person signed out, was blocked, or unlinked something since they began.
-      return rows.length === 1 ? { accountId: account.id, userId, provider, isNew } : undefined;
+      return row && { accountId: account.id, userId, provider, isNew, isRenewed: row.is_renewed };
     }, ended);
   }
 }

@@ -15,7 +15,7 @@ import { SignInRefusedError } from './auth.errors.js';
 import { KnownFacts } from './known-facts.js';
 import { LinkService } from './link.service.js';
 import { PendingLinkCookie } from './pending-link-cookie.js';
-import { SignInService } from './sign-in.service.js';
+import { type SignInResult, SignInService } from './sign-in.service.js';
 
 /** Between the flow and what comes of it: takes what it needs from the request, sets cookies once all is stored. */
 @Injectable()
@@ -101,10 +101,8 @@ export class SignInHandler extends AuthorizationHandler {
 
   async #signIn(authorization: Authorization, request: Request, response: Response): Promise<string> {
     const replaced = this.sessionToReplace(request) ?? authorization.attempt.replacesSession;
-    const { path, sessionToken } = await this.signIn.complete(authorization, clientOf(request), replaced);
-    if (sessionToken === undefined) await this.#endRefused(authorization);
-    else this.cookie.write(response, sessionToken);
-    return path;
+    const result = await this.signIn.complete(authorization, clientOf(request), replaced);
+    return this.#finish(result, authorization, response);
   }
 
   /** A link is for who began it: another person in this browser by now gets nothing, and loses nothing. */
@@ -119,9 +117,19 @@ export class SignInHandler extends AuthorizationHandler {
     if (current && current.user.id !== person.userId) throw AccessError.forbidden();
     // A callback that comes as another site's form carries no session; the session the link was begun in must live.
     if (!current && request.method !== 'POST') throw AccessError.notSignedIn();
-    const { path, sessionToken } = await this.link.complete(authorization, person, clientOf(request));
-    if (sessionToken === undefined) await this.#endRefused(authorization);
-    else this.cookie.write(response, sessionToken);
+    const presentToken = current?.session.tokenHash ?? Buffer.from(person.tokenHash, 'base64url');
+    const result = await this.link.complete(authorization, person, presentToken, clientOf(request));
+    return this.#finish(result, authorization, response);
+  }
+
+  /** @returns where the user goes */
+  async #finish(
+    { path, sessionToken, isRefused }: SignInResult,
+    authorization: Authorization,
+    response: Response,
+  ): Promise<string> {
+    if (isRefused) await this.#endRefused(authorization);
+    if (sessionToken !== undefined) this.cookie.write(response, sessionToken);
     return path;
   }
 

@@ -26,10 +26,13 @@ import { PendingLinks } from './pending-links.service.js';
 import { REGISTER, SIGN_IN } from './sign-in.statements.js';
 import { keepRefreshToken, storedValues } from './stored-values.js';
 
-/** Where the user goes, and the new token of the session; none when a listener sent them elsewhere. */
 export interface SignInResult {
+  /** Where the user goes. */
   readonly path: string;
-  readonly sessionToken?: string;
+  /** The new token of the session; undefined where it keeps the one it has. */
+  readonly sessionToken?: string | undefined;
+  /** Nothing was stored: a listener sent the user elsewhere. */
+  readonly isRefused?: true;
 }
 
 interface Written extends UserSignedIn {
@@ -74,7 +77,7 @@ export class SignInService {
     const elsewhere = await this.hook.ask(authorization, client);
     if (elsewhere !== undefined) {
       await this.attempts.recordFailure(authorization.attempt, { code: 'sign_in_refused', step: 'gate' });
-      return { path: elsewhere };
+      return { path: elsewhere, isRefused: true };
     }
 
     const sessionToken = randomToken();

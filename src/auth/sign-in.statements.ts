@@ -10,8 +10,9 @@ import type { PreparedStatement } from '../database/prepared.js';
  * 8 sealed tokens, 9 access token expiry, 10 account id, 11 user id, 12 session id, 13 ip, 14 state hash, 15 reference,
  * 16 decision, 17 its reasons. Of a sign-in: 18 role admin, 19 session token hash, 20 user agent, 21 session seconds,
  * 22 token hash of the session replaced, 23 device, 24 version of the refresh token kept, 25 authenticated at, 26
- * canonical email, 27 sessions a user can have. Of a registration: 24 only with an invitation. Of a link: 18 links version, 19 canonical email, 20 next
- * session token hash, 21 version of the refresh token kept.
+ * canonical email, 27 sessions a user can have. Of a registration: 24 only with an invitation. Of a link: 18 links
+ * version, 19 canonical email, 20 hash of the next session token, 21 of the present one, 22 version of the refresh token
+ * kept.
  */
 export const READ_FACTS: PreparedStatement = {
   name: 'sign-in-facts',
@@ -301,9 +302,18 @@ const LINKING_PERSON = `
     FOR UPDATE OF u
   )`;
 
-/** The session goes on with another token: one that was copied before the link no longer works. */
+/**
+ * The session goes on with another token: one that was copied before the link no longer works. Of two links that end at the
+ * same moment one gives it the new token, so that the browser has the right one whichever response arrives last.
+ */
 const RENEW_TOKEN = `
-  renewed AS (UPDATE sessions SET token_hash = $20 FROM account WHERE sessions.id = $12)`;
+  renewed AS (
+    UPDATE sessions SET token_hash = $20 FROM account
+    WHERE sessions.id = $12 AND token_hash IN ($20, $21)
+    RETURNING sessions.id
+  )`;
+
+const LINKED = 'SELECT EXISTS (SELECT FROM renewed) AS is_renewed FROM account';
 
 /** A new way in for somebody who is here. No row comes back when they went away, or the account became somebody's. */
 export const LINK: PreparedStatement = {
@@ -319,7 +329,7 @@ export const LINK: PreparedStatement = {
     ON CONFLICT (provider, subject) DO NOTHING
     RETURNING id, user_id
   ),${followEmail('$19')},${storeUser()},${RENEW_TOKEN},${RECORD([['account.linked', 'account']])}
-  SELECT user_id FROM account`,
+  ${LINKED}`,
 };
 
 /** An account that was theirs already: newer tokens, and a broken link is whole again. */
@@ -327,7 +337,7 @@ export const RECONNECT: PreparedStatement = {
   name: 'reconnect',
   text: `
   WITH ${LINKING_PERSON},
-  account AS (${refreshAccount('$21', '$19')}
+  account AS (${refreshAccount('$22', '$19')}
   ),${followEmail('$19')},${storeUser()},${RENEW_TOKEN},${RECORD([['account.reconnected', 'account']])}
-  SELECT user_id FROM account`,
+  ${LINKED}`,
 };
