@@ -81,7 +81,10 @@ describe('loadConfig', () => {
     ['DATABASE_POOL_SIZE', '0'],
     ['SESSION_IDLE_DAYS', '-1'],
     ['ATTEMPT_RETENTION_DAYS', '0.5'],
+    ['SESSION_IDLE_DAYS', '0'],
+    ['SESSION_IDLE_DAYS', '0.0006'],
     ['SESSION_ABSOLUTE_DAYS', 'x'],
+    ['SESSION_ABSOLUTE_DAYS', '0.0006'],
     ['SESSIONS_PER_USER', '0'],
     ['SESSIONS_PER_USER', '1.5'],
     ['SESSIONS_PER_USER', 'all'],
@@ -98,6 +101,10 @@ describe('loadConfig', () => {
     ['ADMIN_ACCOUNTS', 'google:'],
     ['ADMIN_ACCOUNTS', 'gogle:123'],
     ['ADMIN_ACCOUNTS', 'google:123 github:5'],
+    ['ADMIN_ACCOUNTS', 'google:123;google:5'],
+    ['ADMIN_ACCOUNTS', 'google:123;'],
+    ['ADMIN_ACCOUNTS', 'github:5'],
+    ['ADMIN_ACCOUNTS', 'google:123,github:5'],
     ['ADMIN_ACCOUNTS', ','],
     ['ALLOWED_EMAIL_DOMAINS', '*.corp.test'],
     ['ALLOWED_EMAIL_DOMAINS', 'a@corp.test'],
@@ -200,9 +207,9 @@ describe('loadConfig', () => {
     expect(config.provider(GOOGLE)?.own.HOSTED_DOMAIN).toBe('corp.test');
   });
 
-  it('accepts an administrator at a provider that is not configured yet, or that an extension brings', () => {
-    const github = { ...PRODUCTION, ADMIN_ACCOUNTS: 'github:5' };
-    expect(loadConfig(github, CATALOGUE, PROVIDER_IDS).adminAccounts).toEqual(['github:5']);
+  it('accepts an administrator at a provider that the stand-in plays, or that an extension brings', () => {
+    const google = { ...DEVELOPMENT, ADMIN_ACCOUNTS: 'google:5' };
+    expect(loadConfig(google, CATALOGUE, PROVIDER_IDS).adminAccounts).toEqual(['google:5']);
     const acme = { ...PRODUCTION, ADMIN_ACCOUNTS: 'acme:5', EXTENSIONS: './acme.js' };
     expect(loadConfig(acme, CATALOGUE, PROVIDER_IDS).adminAccounts).toEqual(['acme:5']);
   });

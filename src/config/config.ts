@@ -16,7 +16,9 @@ import {
   readProviderSettings,
   RESERVED_IDS,
   settingPrefix,
+  vouchesForEmails,
 } from './provider-settings.js';
+import { unmetRestrictions } from './restrictions.js';
 import type { SecretKey } from './secret-keys.js';
 import { type Problem, SETTINGS, type Settings, settingsIn } from './settings.js';
 import { standInProblems } from './stand-in.js';
@@ -170,9 +172,14 @@ function readConfig(environment: Environment, catalogue: readonly KnownProvider[
     if (secrets.some((setting) => present(environment, setting) !== undefined)) continue;
     for (const setting of secrets) complain(setting, `is required: OIDC_PROVIDERS names "${id}"`);
   }
-  const configured = [...catalogue, ...named.map((id) => ({ id }))].filter(
-    (known) => readProvider(known, complain) !== undefined,
+  const configured = [...catalogue, ...named.map((id): KnownProvider => ({ id, emails: 'operator' }))].flatMap(
+    (known) => {
+      const provider = readProvider(known, complain);
+      return provider ? [{ id: known.id, vouches: vouchesForEmails(known.emails, provider.trustEmails) }] : [];
+    },
   );
+  const attempted = problems.some(({ setting }) => /_CLIENT_(ID|SECRET)$/.test(setting));
+  const isUnconfigured = configured.length === 0 && !attempted;
 
   const settings = {
     databasePoolSize: read('DATABASE_POOL_SIZE') ?? 10,
@@ -194,8 +201,10 @@ function readConfig(environment: Environment, catalogue: readonly KnownProvider[
   } as const;
   // What an extension brings is not known yet; the registry looks again once it is loaded.
   const isComplete = settings.extensions.length === 0;
-  if (isComplete && settings.adminAccounts.some((account) => !settings.providerIds.includes(providerIn(account)))) {
-    complain('ADMIN_ACCOUNTS', 'names a provider that does not exist');
+  if (isComplete && !attempted) {
+    // The stand-in plays Google.
+    const methods = isUnconfigured ? [{ id: 'google', vouches: true }] : configured;
+    unmetRestrictions(settings, methods).forEach(({ setting, message }) => complain(setting, message));
   }
   const names = settingNames([...catalogue, ...settings.providerIds.map((id) => ({ id }))], named);
   const misspelled = misspellings(environment, names);
@@ -203,8 +212,6 @@ function readConfig(environment: Environment, catalogue: readonly KnownProvider[
     misspelled.forEach(({ setting, meant }) => complain(setting, `is not a setting. ${renameAdvice(meant)}`));
   }
 
-  const attempted = problems.some(({ setting }) => /_CLIENT_(ID|SECRET)$/.test(setting));
-  const isUnconfigured = configured.length === 0 && !attempted;
   const wantsStandIn = !production && isUnconfigured;
   const standInObstacles = wantsStandIn ? standInProblems({ host, baseAddress, ...database }, environment) : [];
   if (production) {
@@ -260,11 +267,6 @@ function readConfig(environment: Environment, catalogue: readonly KnownProvider[
 
 function renameAdvice(meant: string): string {
   return `Rename it to ${meant}, or remove it.`;
-}
-
-/** The provider in `provider:subject`, as ADMIN_ACCOUNTS has it. */
-export function providerIn(account: string): string {
-  return account.split(':', 1)[0] ?? '';
 }
 
 /** Every setting of this installation. @param named by OIDC_PROVIDERS */

@@ -14,6 +14,23 @@ export interface OwnSetting {
   readonly required?: true;
   /** A setting without which `1` means nothing. */
   readonly needs?: string;
+  /** Why no account can meet this value together with the other settings; undefined where one can. */
+  readonly conflict?: (
+    value: string,
+    settings: Pick<ProviderSettings, 'own' | 'allowedEmailDomains'>,
+  ) => string | undefined;
+}
+
+/**
+ * `none`: it never tells an address. `unverified`: it tells one and does not vouch for it. `verified`: it says of each
+ * address whether it has checked it. `operator`: so it does, but what it says is worth what the people who run that
+ * server are worth; `<ID>_TRUST_EMAILS=1` is the operator's word for them.
+ */
+export type EmailPolicy = 'none' | 'unverified' | 'verified' | 'operator';
+
+/** Whether any of its addresses can count as verified. */
+export function vouchesForEmails(emails: EmailPolicy | undefined, trustEmails: boolean): boolean {
+  return emails === undefined || emails === 'verified' || (emails === 'operator' && trustEmails);
 }
 
 /** What must be known of a provider to read its settings. */
@@ -24,6 +41,8 @@ export interface KnownProvider {
   readonly endpoints?: object;
   /** Asked for unless `<ID>_SCOPES` says otherwise. */
   readonly scopes?: readonly string[];
+  /** What its word about an address is worth. Default: `verified`. */
+  readonly emails?: EmailPolicy;
 }
 
 /** The `<ID>_…` settings of one provider. */
@@ -130,6 +149,10 @@ export function readProviderSettings(
     if (found === '1' && setting.needs !== undefined && present(environment, setting.needs) === undefined) {
       complain(name(suffix), `needs ${setting.needs}`);
     }
+  }
+  for (const [suffix, { conflict }] of Object.entries(ownSettings)) {
+    const problem = own[suffix] === undefined ? undefined : conflict?.(own[suffix], { own, allowedEmailDomains });
+    if (problem !== undefined) complain(name(suffix), problem);
   }
   const scopes = value('SCOPES')?.split(/\s+/);
   if (scopes?.every((scope) => SCOPE.test(scope)) === false) {

@@ -27,11 +27,12 @@ const emailDomains = list.transform((parts, context) =>
     return domain ?? '';
   }),
 );
+/** A subject can have a semicolon, but not one that ends it or that another account follows. */
+const ACCOUNT = /^[a-z][a-z0-9-]*:(?!.*;(?:[a-z][a-z0-9-]*:|$))\S+$/;
 const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 const HOST_NAME = /^[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?$/i;
-const days = numberWithin(/^\d{1,4}(?:\.\d{1,9})?$/, 0, 3650, 'must be a number of days, more than 0 and at most 3650')
-  // Rounded to nothing, a session would end before it began.
-  .refine((number) => number !== 0, { error: 'must be more than 0' });
+/** A visit is stored once a minute at most: a shorter limit would end sessions that are in use. */
+const MINUTE_IN_DAYS = 1 / 24 / 60;
 
 function numberWithin(form: RegExp, least: number, most: number, problem: string) {
   return z.string().transform((text, context) => {
@@ -41,12 +42,18 @@ function numberWithin(form: RegExp, least: number, most: number, problem: string
   });
 }
 
+function days(least: number, called: string) {
+  const problem = `must be a number of days, at least ${called} and at most 3650`;
+  return numberWithin(/^\d{1,4}(?:\.\d{1,9})?$/, least, 3650, problem);
+}
+
 /** Decimal digits alone: other spellings that JavaScript takes for a number (`0x1F`, `1e3`) are more likely a slip. */
 function wholeNumber(least: number, most: number) {
   return numberWithin(/^\d{1,9}$/, least, most, `must be a whole number from ${least} to ${most}`);
 }
 
 const perMinute = wholeNumber(0, 1_000_000);
+const sessionLimit = days(MINUTE_IN_DAYS, '0.0007 (a minute)');
 
 /** Every setting that is not a provider's: how it is read, what it is without a value, what it means. */
 export const SETTINGS = {
@@ -125,22 +132,30 @@ export const SETTINGS = {
     meaning: 'comma-separated list of domains; only users with a verified email in one of them. `@x.org`, `X.org` and IDN forms are normalised, anything else that is not a domain fails the start. A personal Google account can have a verified address of a company and keep it after its owner has left: see `GOOGLE_REQUIRE_HOSTED_DOMAIN`', // prettier-ignore
   },
   ADMIN_ACCOUNTS: {
-    read: list.refine((accounts) => accounts.every((account) => /^[a-z][a-z0-9-]*:\S+$/.test(account)), {
+    read: list.refine((accounts) => accounts.every((account) => ACCOUNT.test(account)), {
       error: 'must be a comma-separated list of provider:subject, for example google:108…',
     }),
     otherwise: 'none (with the stand-in: its person "Ada")',
     meaning:
-      'comma-separated list of `provider:subject`, whose provider must exist; these accounts get the role `admin` at every sign-in, which undoes a demotion; the change is audited and published',
+      'comma-separated list of `provider:subject`, whose provider must be configured; these accounts get the role `admin` at every sign-in, which undoes a demotion; the change is audited and published',
   },
-  SESSION_IDLE_DAYS: { read: days, otherwise: '14', meaning: 'days without a visit after which a session ends' },
-  SESSION_ABSOLUTE_DAYS: { read: days, otherwise: '90', meaning: 'days after which a session ends in any case' },
+  SESSION_IDLE_DAYS: {
+    read: sessionLimit,
+    otherwise: '14',
+    meaning: 'days without a visit after which a session ends, at least a minute (0.0007)',
+  },
+  SESSION_ABSOLUTE_DAYS: {
+    read: sessionLimit,
+    otherwise: '90',
+    meaning: 'days after which a session ends in any case, at least a minute (0.0007)',
+  },
   SESSIONS_PER_USER: {
     read: wholeNumber(1, 10_000),
     otherwise: '100',
     meaning: 'sessions of one user; a sign-in beyond it ends the oldest one',
   },
   ATTEMPT_RETENTION_DAYS: {
-    read: days.refine((number) => number >= 1, { error: 'must be at least 1' }),
+    read: days(1, '1'),
     otherwise: '30',
     meaning:
       'days after which the record of a sign-in attempt is deleted, at least 1; attempts that failed before an identity was verified are deleted after one day',

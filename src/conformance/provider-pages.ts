@@ -1,5 +1,6 @@
 import { settingPrefix } from '../config/provider-settings.js';
-import type { EmailPolicy, OAuthProvider, Reauthentication } from '../oauth/provider.js';
+import type { EmailPolicy } from '../config/provider-settings.js';
+import type { OAuthProvider, Reauthentication } from '../oauth/provider.js';
 import type { Fixture } from './fixture.js';
 import { fixtureFile, readFixture } from './fixtures.js';
 

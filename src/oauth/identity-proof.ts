@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { ProviderSettings } from '../config/provider-settings.js';
+import { type ProviderSettings, vouchesForEmails } from '../config/provider-settings.js';
 import type { Authorization } from './authorization-handler.js';
 import { IdTokenVerifier } from './id-token.js';
 import { OAuthError, type Step } from './oauth.errors.js';
@@ -174,18 +174,10 @@ function unusable({ provider }: ConfiguredProvider, step: Step = 'claims'): OAut
 
 /** The profile with no more said of its address than the provider's word is worth. */
 function vouchedFor(
-  { emails = 'verified' }: OAuthProvider,
+  { emails }: OAuthProvider,
   { trustEmails }: ProviderSettings,
   profile: DescribedProfile,
 ): DescribedProfile {
-  switch (emails) {
-    case 'verified':
-      return profile;
-    case 'operator':
-      return trustEmails ? profile : { ...profile, emailVerified: false };
-    case 'unverified':
-      return { ...profile, emailVerified: false };
-    case 'none':
-      return { ...profile, email: undefined };
-  }
+  if (vouchesForEmails(emails, trustEmails)) return profile;
+  return emails === 'none' ? { ...profile, email: undefined } : { ...profile, emailVerified: false };
 }

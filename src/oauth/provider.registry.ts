@@ -1,8 +1,10 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import { type Config, ConfigurationError, providerIn } from '../config/config.js';
+import { type Config, ConfigurationError } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
-import { type ProviderSettings, RESERVED_IDS, settingPrefix } from '../config/provider-settings.js';
+import { type ProviderSettings, RESERVED_IDS, settingPrefix, vouchesForEmails } from '../config/provider-settings.js';
+import { unmetRestrictions } from '../config/restrictions.js';
+import type { Problem } from '../config/settings.js';
 import { ProviderDiscovery } from './discovery.js';
 import { OAuthError } from './oauth.errors.js';
 import { fillIn } from './placeholders.js';
@@ -229,15 +231,21 @@ export class ProviderRegistry implements OnApplicationBootstrap {
   }
 
   onApplicationBootstrap(): void {
-    const problems = [];
+    const problems: Problem[] = [];
     if (this.#providers.size === 0) {
       const message = `no provider is configured, so no user could sign in${this.config.production ? '' : '; the stand-in needs a loopback BASE_URL and HOST, and a database on this machine'}`; // prettier-ignore
       problems.push({ setting: '<ID>_CLIENT_ID', message });
-    }
-    if (!this.config.adminAccounts.every((account) => this.exists(providerIn(account)))) {
-      problems.push({ setting: 'ADMIN_ACCOUNTS', message: 'names a provider that does not exist' });
+    } else {
+      problems.push(...unmetRestrictions(this.config, this.#methods()));
     }
     if (problems.length > 0) throw new ConfigurationError(problems);
+  }
+
+  #methods() {
+    return this.list().map(({ id, provider: { emails }, settings: { trustEmails } }) => ({
+      id,
+      vouches: vouchesForEmails(emails, trustEmails),
+    }));
   }
 
   /** @throws OAuthError `unknown_provider` */

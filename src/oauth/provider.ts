@@ -5,7 +5,7 @@
  * A provider file is this value and nothing else; see `providers/google.ts` for a whole one.
  */
 import type { Strategy } from 'passport';
-import type { OwnSetting, ProviderSettings } from '../config/provider-settings.js';
+import type { EmailPolicy, OwnSetting, ProviderSettings } from '../config/provider-settings.js';
 import { isLoopback } from '../config/web-address.js';
 import type { Step } from './oauth.errors.js';
 import type { ProviderHttp } from './provider-http.js';
@@ -109,13 +109,6 @@ export interface ProviderPlace {
   readonly endpoints?: Partial<ProviderEndpoints>;
   readonly apiOrigins?: readonly string[];
 }
-
-/**
- * `none`: it never tells an address. `unverified`: it tells one and does not vouch for it. `verified`: it says of each
- * address whether it has checked it. `operator`: so it does, but what it says is worth what the people who run that
- * server are worth; `<ID>_TRUST_EMAILS=1` is the operator's word for them.
- */
-export type EmailPolicy = 'none' | 'unverified' | 'verified' | 'operator';
 
 /**
  * OpenID Connect Core §3.1.2.1. `max_age`: it documents this parameter and reports in the id_token when the user

@@ -43,7 +43,15 @@ export const google = defineProvider({
   }),
   prompt: 'consent',
   settings: {
-    HOSTED_DOMAIN: { meaning: 'only accounts whose verified `hd` claim equals it; one domain', canonical: emailDomain },
+    HOSTED_DOMAIN: {
+      meaning: 'only accounts whose verified `hd` claim equals it; one domain',
+      canonical: emailDomain,
+      // By itself, ALLOWED_EMAIL_DOMAINS restricts the address: that of an organization can have another domain.
+      conflict: (domain, { own, allowedEmailDomains }) =>
+        own.REQUIRE_HOSTED_DOMAIN !== '1' || allowedEmailDomains.length === 0 || allowedEmailDomains.includes(domain)
+          ? undefined
+          : 'is not one of ALLOWED_EMAIL_DOMAINS, so with GOOGLE_REQUIRE_HOSTED_DOMAIN=1 no user could sign in',
+    },
     REQUIRE_HOSTED_DOMAIN: {
       meaning: '`1`: with `ALLOWED_EMAIL_DOMAINS`, only accounts whose verified `hd` claim is one of them',
       pattern: /^[01]$/,
