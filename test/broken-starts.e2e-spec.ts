@@ -114,6 +114,15 @@ const DATABASES: Record<string, Broken> = {
   'a server without TLS that should have it': { settings: { DATABASE_URL: `${SERVER.href}?sslmode=verify-full` }, says: [/DATABASE_URL/, /does not offer TLS/] }, // prettier-ignore
 };
 
+/** Where the embedded database is to be. */
+const FOLDERS: Record<string, Broken> = {
+  'a DATA_DIR that is a file, for the database': {
+    settings: { DATABASE_URL: '', DATA_DIR: 'file' },
+    files: { file: '' },
+    says: [/DATA_DIR/, /DATABASE_URL/],
+  },
+};
+
 /** The unit tests of database-address have every other parameter; these once ended in silence, a stack or a number. */
 const ADDRESSES: Record<string, Broken> = {
   ...Object.fromEntries(
@@ -240,7 +249,7 @@ async function makeDatabase({ options = '', statements = [], as }: NonNullable<B
 
 describe('a start that fails names the setting and what to do, and shows no stack and no secret', () => {
   const main = [join(process.cwd(), 'dist/main.js')];
-  it.each(Object.entries({ ...SETTINGS, ...PASSWORDS, ...ADDRESSES, ...DATABASES, ...EXTENSIONS }))(
+  it.each(Object.entries({ ...SETTINGS, ...PASSWORDS, ...ADDRESSES, ...FOLDERS, ...DATABASES, ...EXTENSIONS }))(
     '%s',
     async (_, broken) => {
       await expectLastWords(main, broken);
@@ -251,7 +260,7 @@ describe('a start that fails names the setting and what to do, and shows no stac
 
 describe('a command that fails does the same', () => {
   const migrate = [join(process.cwd(), 'dist/cli/main.js'), 'migrate'];
-  it.each(Object.entries({ ...PASSWORDS, ...ADDRESSES, ...DATABASES }))(
+  it.each(Object.entries({ ...PASSWORDS, ...ADDRESSES, ...FOLDERS, ...DATABASES }))(
     'migrate: %s',
     async (_, broken) => {
       await expectLastWords(migrate, broken);

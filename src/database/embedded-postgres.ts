@@ -72,9 +72,15 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     return await start(options);
   } catch (cause) {
     if (cause instanceof EmbeddedPostgresError) throw cause;
-    const { message } = cause as Error;
-    throw new EmbeddedPostgresError(`Postgres cannot be started in ${options.folder} (${message}).`, { cause });
+    throw unusable(options.folder, 'started', cause);
   }
+}
+
+/** What the operating system or the database refuses. Its own words can mean something else to the reader. */
+function unusable(folder: string, what: 'started' | 'used', cause: unknown): EmbeddedPostgresError {
+  const { code, name } = cause as NodeJS.ErrnoException;
+  const remedy = 'Set DATA_DIR to a folder that this user can write to, or DATABASE_URL to a Postgres of your own.';
+  return new EmbeddedPostgresError(`Postgres cannot be ${what} in ${folder} (${code ?? name}). ${remedy}`, { cause });
 }
 
 /**
@@ -97,8 +103,7 @@ async function joinRunning({
     await ensureDatabase(port, password, database);
     return { url: addressOf(port, password, database), folder: await realpath(wanted), stop: () => Promise.resolve() };
   } catch (cause) {
-    const { message } = cause as Error;
-    throw new EmbeddedPostgresError(`The Postgres that runs in ${wanted} cannot be used (${message}).`, { cause });
+    throw unusable(wanted, 'used', cause);
   }
 }
 
