@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { PlainError } from '../config/plain-error.js';
 import { decoratedHooks, hookProblems } from './decorated-hooks.js';
 import { allow, OnOAuthAuthorized, OnOAuthStarting, type Verdict } from './oauth.events.js';
 
@@ -125,12 +126,20 @@ describe('a hook', () => {
     expect(problems).toEqual([expect.stringContaining('OnlyStaff.decide()')]);
   });
 
-  it.each([
-    ['a static method', (hook: MethodDecorator) => hook(Function, 'decide', { value: () => allow })],
-    ['a symbol', (hook: MethodDecorator) => hook({}, Symbol('decide'), { value: () => allow })],
-    ['something that is not a method', (hook: MethodDecorator) => hook({}, 'decide', {})],
-  ])('cannot be on %s, where Nest would never find it', (_, decorate) => {
-    expect(() => decorate(OnOAuthAuthorized() as MethodDecorator)).toThrow(/A hook of oauth\.authorized is on/);
-    expect(() => decorate(OnOAuthStarting() as MethodDecorator)).toThrow(/A hook of oauth\.starting is on/);
+  class Staff {
+    decide?: () => Verdict;
+  }
+  type Decorator = (target: object, name: string | symbol, descriptor: PropertyDescriptor | undefined) => void;
+  it.each<[string, (hook: Decorator) => void, string]>([
+    ['a static method', (hook) => hook(Staff, 'decide', { value: () => allow }), 'Staff.decide'],
+    ['a symbol', (hook) => hook(Staff.prototype, Symbol('decide'), { value: () => allow }), 'Staff.Symbol(decide)'],
+    ['a property', (hook) => hook(Staff.prototype, 'decide', undefined), 'Staff.decide'],
+    ['a property of Babel', (hook) => hook(Staff.prototype, 'decide', { value: null }), 'Staff.decide'],
+    ['a getter', (hook) => hook(Staff.prototype, 'decide', { get: () => () => allow }), 'Staff.decide'],
+  ])('cannot be on %s, where Nest would never find it', (_, decorate, place) => {
+    for (const decorator of [OnOAuthAuthorized(), OnOAuthStarting()]) {
+      expect(() => decorate(decorator as Decorator)).toThrow(PlainError);
+      expect(() => decorate(decorator as Decorator)).toThrow(`${place} is a hook of oauth.`);
+    }
   });
 });

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { PlainError } from '../config/plain-error.js';
 
 /** A method with @OnOAuthAuthorized() or @OnOAuthStarting(), as its class was written. */
 export interface DecoratedHook {
@@ -20,7 +21,7 @@ export function decoratedHooks(): readonly DecoratedHook[] {
   return [...written];
 }
 
-/** Notes a hook. @throws TypeError for a method that Nest would never find, and that would therefore never be asked */
+/** Notes a hook. @throws PlainError for what is no method, and for a method that Nest would never find, and that would therefore never be asked */
 export function noteHook<Listener extends object>(
   event: string,
   target: object,
@@ -28,10 +29,11 @@ export function noteHook<Listener extends object>(
   listener: Listener | undefined,
   providers: readonly (string | undefined)[],
 ): Listener {
-  const where = `A hook of ${event} is on "${String(name)}"`;
-  if (listener === undefined) throw new TypeError(`${where}, which is not a method.`);
-  if (typeof name === 'symbol') throw new TypeError(`${where}, a symbol. Give the method a name.`);
-  if (typeof target === 'function') throw new TypeError(`${where}, a static method. Only instances are asked.`);
+  const owner = typeof target === 'function' ? target : target.constructor;
+  const where = `${owner.name}.${String(name)} is a hook of ${event}`;
+  if (typeof listener !== 'function') throw new PlainError(`${where} but not a method. Write it as a method.`);
+  if (typeof name === 'symbol') throw new PlainError(`${where} and named by a symbol. Give the method a name.`);
+  if (typeof target === 'function') throw new PlainError(`${where} and static. Only methods of instances are called.`);
   const events = (Reflect.getMetadata(EVENTS_OF_HOOK, listener) ?? []) as string[];
   Reflect.defineMetadata(EVENTS_OF_HOOK, [...events, event], listener);
   written.push({ event, prototype: target, method: name, providers });

@@ -127,14 +127,15 @@ export function OnOAuthAuthorized(provider?: string) {
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<Listener>,
   ): void => {
-    const already = descriptor.value && decidesAbout.get(descriptor.value);
+    const method = methodOf(descriptor);
+    const already = method && decidesAbout.get(method);
     if (already) {
       // Wrapped once more, the method would be asked for neither: each wrapping lets the other's provider through.
       already.push(provider);
       return;
     }
     const providers = [provider];
-    const decide = noteHook(OAUTH_AUTHORIZED, target, name, descriptor.value, providers);
+    const decide = noteHook(OAUTH_AUTHORIZED, target, name, method, providers);
     const asked: AuthorizedListener = function (this: unknown, event) {
       return providers.includes(undefined) || providers.includes(event.provider) ? decide.call(this, event) : allow;
     };
@@ -155,9 +156,14 @@ export function OnOAuthStarting() {
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<Listener>,
   ): void => {
-    noteHook(OAUTH_STARTING, target, name, descriptor.value, [undefined]);
+    noteHook(OAUTH_STARTING, target, name, methodOf(descriptor), [undefined]);
     listen(OAUTH_STARTING, target, name, descriptor);
   };
+}
+
+/** A property has no descriptor, and a getter has no value. The types refuse both; JavaScript does not. */
+function methodOf<Listener>(descriptor: TypedPropertyDescriptor<Listener> | undefined): Listener | undefined {
+  return descriptor?.value;
 }
 
 function listen(event: string, target: object, name: string | symbol, descriptor: PropertyDescriptor): void {
