@@ -3,12 +3,13 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { type Config, loadConfig } from './config/config.js';
 import { databasePlace } from './config/database-address.js';
-import { runEntryPoint } from './config/entry-point.js';
+import { runEntryPoint, UNHANDLED } from './config/entry-point.js';
 import { readEnvironment } from './config/environment.js';
 import { lastWords } from './config/last-words.js';
 import { PlainError } from './config/plain-error.js';
 import { isMentioned } from './config/provider-settings.js';
 import { createHttpServer } from './ops/http-server.js';
+import { stackFrames } from './text/stack-frames.js';
 
 /** Longer than the longest sign-in (8 s): whoever is on the way in gets in. */
 const DRAIN_LIMIT_MS = 10_000;
@@ -53,23 +54,33 @@ async function main(): Promise<void> {
       greet(config, embedded?.folder, standIn ? [] : catalogue.filter((known) => config.provider(known) !== undefined));
 
     let stopping = false;
-    const stop = () => {
+    const stop = (exitCode: 0 | 1) => {
       if (stopping) return;
       stopping = true;
       app.get(Readiness).stopping = true;
       setTimeout(() => {
         logger.warn(`The stop took longer than ${STOP_LIMIT_MS / 1000} seconds and was cut short.`);
-        // The stop was asked for, and it loses nothing: 0, as for one that needed less time.
-        process.exit(0);
+        // A stop that was asked for loses nothing: 0, as for one that needed less time.
+        process.exit(exitCode);
       }, STOP_LIMIT_MS);
       void drain(server)
         .then(() => app.close())
         .then(() => embedded?.stop())
         // The database's connections are closed and nothing is left to wait for; a timer of a library must not keep us.
-        .then(() => process.exit(0), fail);
+        .then(() => process.exit(exitCode), fail);
     };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
+    process.on('SIGTERM', () => stop(0));
+    process.on('SIGINT', () => stop(0));
+    let failed = false;
+    const stopFailed = (error: unknown) => {
+      // One that repeats itself, by a timer, would fill the log until the end.
+      if (failed) return;
+      failed = true;
+      const name = error instanceof Error ? error.name : typeof error;
+      logger.fatal({ name, stack: stackFrames(error) }, 'Gatehouse stops because of an error that no code handles.');
+      stop(1);
+    };
+    UNHANDLED.forEach((event) => process.off(event, fail).on(event, stopFailed));
   } catch (error) {
     await embedded?.stop();
     throw error;

@@ -287,6 +287,27 @@ describe('a process whose event loop runs empty before its work is done', () => 
   );
 });
 
+describe('an error that no code handles', () => {
+  /** As soon as the process listens for it. */
+  const error = (statement: string) =>
+    `data:text/javascript,process.on('newListener',(event)=>{if(event==='unhandledRejection')setImmediate(()=>{${statement}})})`; // prettier-ignore
+
+  it.each([
+    ['dist/main.js', `throw new Error('${SECRET}')`],
+    ['dist/main.js', `Promise.reject(new Error('${SECRET}'))`],
+    ['dist/cli/main.js', `throw new Error('${SECRET}')`],
+    ['dist/cli/main.js', `Promise.reject('${SECRET}')`],
+  ])(
+    'ends %s with a sentence: %s',
+    async (entry, statement) => {
+      await expectLastWords(['--import', error(statement), join(process.cwd(), entry), 'migrate'], {
+        says: [/stopped because of an unexpected error/],
+      });
+    },
+    RUN_LIMIT_MS,
+  );
+});
+
 describe('an old Node', () => {
   const pretend = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'18.20.4'}})`;
   it.each(['scripts/start.js', 'scripts/cli.js', 'scripts/dev.js', 'dist/main.js', 'dist/cli/main.js'])(

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { makeDataFolder, spawnGatehouse, startProcess, startWithNpm } from './support/process.js';
@@ -144,6 +145,37 @@ describe('production with a provider given by GOOGLE_* alone', () => {
       encodeURIComponent('https://sign-in.example.org/google/authorized'),
     );
     await gatehouse.stop();
+  });
+});
+
+describe('an error outside of any request', () => {
+  const folder = makeDataFolder();
+  let database: TestDatabase;
+  beforeAll(async () => void (database = await createDatabase()));
+  afterAll(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await database.drop();
+  });
+
+  it.each([
+    ['throws from a timer', "setInterval(() => { throw new Error('hush-hush') }, 5)"],
+    ['rejects unhandled', "setInterval(() => Promise.reject(new Error('hush-hush')), 5)"],
+  ])('is logged once, with its place, and stops the process in order: an extension that %s', async (_, statement) => {
+    const extension = join(folder, 'ext.mjs');
+    writeFileSync(extension, `export default class Ext {}\nprocess.on('SIGUSR2', () => ${statement});`);
+    const settings = { DATABASE_URL: database.url, DATA_DIR: folder, EXTENSIONS: extension, LOG_FORMAT: 'json' };
+    const gatehouse = await startProcess(settings);
+    const exit = once(gatehouse.child, 'exit');
+    gatehouse.child.kill('SIGUSR2');
+    expect((await exit)[0]).toBe(1);
+
+    const lines = gatehouse.output().split('\n');
+    const fatal = lines.filter((line) => line.includes('no code handles'));
+    expect(fatal).toHaveLength(1);
+    expect(JSON.parse(fatal[0] ?? '')).toMatchObject({ level: 60, name: 'Error' });
+    expect(fatal[0]).toMatch(/at .*ext\.mjs:2/);
+    expect(gatehouse.output()).not.toContain('hush-hush');
+    expect(gatehouse.output()).not.toMatch(/^\s+at /m);
   });
 });
 

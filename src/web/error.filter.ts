@@ -34,6 +34,7 @@ import {
 import { methodsOf } from './other-methods.js';
 import { contentSecurityPolicy } from './security-headers.js';
 import { own } from '../text/own.js';
+import { stackFrames } from '../text/stack-frames.js';
 
 interface Problem {
   readonly code: string;
@@ -168,8 +169,8 @@ export class ErrorFilter implements ExceptionFilter {
   /** Name, code and our own message only: errors of libraries carry answers, parameters and rows. */
   #log(error: unknown, { code, status }: Problem, reference: string): void {
     const name = error instanceof Error ? error.name : typeof error;
-    // A defect needs its place to be found; the frames hold no data, the first line may.
-    const stack = status === 500 && error instanceof Error ? error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) : undefined; // prettier-ignore
+    // A defect needs its place to be found.
+    const stack = status === 500 ? stackFrames(error) : undefined;
     const reason = describe(error);
     this.#logger[status === 500 ? 'error' : 'warn']({
       event: 'request failed',
