@@ -100,7 +100,8 @@ export function databaseChecks(database: ExaminedDatabase): { checks: Check[]; c
 function connectionFindings(client: PoolClient, url: string): Finding[] {
   const where = databasePlace(url);
   const { stream } = (client as unknown as { connection: { stream: { encrypted?: boolean } } }).connection;
-  if (isLocalDatabase(url, client.host)) return [ok('database', `The database at ${where} is reached, on this machine.`)];
+  if (isLocalDatabase(url, client.host))
+    return [ok('database', `The database at ${where} is reached, on this machine.`)];
   const remedy = 'Add ?sslmode=verify-full to DATABASE_URL, and sslrootcert=… where its certificate is of your own.';
   if (stream.encrypted !== true) {
     return [warning('database', `The database at ${where} is reached without TLS.`, remedy)];
