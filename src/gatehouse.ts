@@ -33,6 +33,7 @@ export {
   email,
   flag,
   fullName,
+  newestSubject,
   numericSubject,
   optionalSubject,
   primaryAddress,
