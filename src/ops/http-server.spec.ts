@@ -1,5 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
-import express from 'express';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import express, { type Request, type Response } from 'express';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createHttpServer, disconnectStalled } from './http-server.js';
@@ -11,6 +11,47 @@ describe('createHttpServer', () => {
     expect(server.headersTimeout).toBeGreaterThan(server.keepAliveTimeout);
     expect(server.requestTimeout).toBeGreaterThan(server.headersTimeout);
     expect(server.maxConnections).toBeGreaterThan(0);
+  });
+});
+
+describe('the time after which a client that does not read is disconnected', () => {
+  afterEach(() => void jest.restoreAllMocks());
+
+  /** Node's timer of a response, by hand. @returns whether the response is destroyed, after each call of the timer */
+  function play(limitMs: number, calls: readonly { readonly afterTicks: number; readonly waits: number }[]): boolean[] {
+    let nowMs = 0;
+    jest.spyOn(performance, 'now').mockImplementation(() => nowMs);
+    let tick: () => void = () => undefined;
+    let tickMs = 0;
+    const response = {
+      writableLength: 0,
+      destroyed: false,
+      destroy: () => void (response.destroyed = true),
+      setTimeout: (ms: number, call: () => void) => void ([tickMs, tick] = [ms, call]),
+      socket: { setTimeout: () => undefined },
+    };
+    disconnectStalled(limitMs)({} as Request, response as unknown as Response, () => undefined);
+    return calls.map(({ afterTicks, waits }) => {
+      nowMs += afterTicks * tickMs;
+      response.writableLength = waits;
+      tick();
+      return response.destroyed;
+    });
+  }
+
+  const ticks = (count: number, waits: number) => Array.from({ length: count }, () => ({ afterTicks: 1, waits }));
+
+  it('is the limit, and not twice as long', () => {
+    expect(play(30_000, ticks(10, 1)).indexOf(true)).toBe(9);
+  });
+
+  it('begins again whenever the client has read something', () => {
+    const readsAgain = { afterTicks: 2, waits: 1 };
+    expect(play(30_000, [...ticks(9, 1), readsAgain, ...ticks(9, 1)]).indexOf(true)).toBe(18);
+  });
+
+  it('does not begin while the response has nothing to send', () => {
+    expect(play(30_000, [...ticks(50, 0), ...ticks(10, 1)]).indexOf(true)).toBe(59);
   });
 });
 
