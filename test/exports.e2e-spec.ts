@@ -72,6 +72,18 @@ describe('the connection of a CSV file is there for the next one', () => {
     expect((await ada.get('/api/admin/attempts.csv')).status).toBe(200);
   }, 120_000);
 
+  it('is not there while two other files are read, and the response says so', async () => {
+    const release = await database.hold('LOCK TABLE sign_in_attempts IN ACCESS EXCLUSIVE MODE');
+    const reading = [ada.get('/api/admin/attempts.csv'), ada.get('/api/admin/attempts.csv')];
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gatehouse export' AND wait_event_type = 'Lock'`; // prettier-ignore
+    while ((await database.query(waiting)).length < 2) await sleep(5);
+    const refused = await ada.get('/api/admin/users.csv');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
+    expect(await refused.json()).toMatchObject({ code: 'service_unavailable' });
+    await release();
+    for (const response of await Promise.all(reading)) await response.text();
+  }, 120_000);
+
   it('after clients that stopped reading', async () => {
     const cookie = [...ada.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const { host, hostname, port } = new URL(app.url);

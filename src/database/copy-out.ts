@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { escapeLiteral } from 'pg';
 import copy from 'pg-copy-streams';
 import { DatabasePool } from './connections.js';
+import { OverloadedError } from './database.errors.js';
 
 /** Files that are read at once; the next one waits for a moment and is refused then. */
 const CONNECTIONS = 2;
@@ -51,8 +52,15 @@ export class CopyOut implements OnModuleDestroy {
         await client.query(END_WITH_READER).catch(() => undefined);
         await pipeline(client.query(copy.to(`COPY (${query}) TO STDOUT WITH (FORMAT csv, FORCE_QUOTE *)`)), file);
       })
-      .catch((error: unknown) => file.destroy(error as Error));
+      .catch((error: unknown) =>
+        file.destroy(this.#isFull ? new OverloadedError('too many exports') : (error as Error)),
+      );
     return file;
+  }
+
+  /** Whether other files use every connection: the one that failed never had any. */
+  get #isFull(): boolean {
+    return this.#pool.totalCount - this.#pool.idleCount >= CONNECTIONS;
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -38,6 +38,13 @@ export class DatabaseRefusedError extends PlainError {
   }
 }
 
+/** The database responds, and what is kept for this kind of work is all in use. */
+export class OverloadedError extends Error {
+  override readonly name = 'OverloadedError';
+  readonly code = 'service_unavailable';
+  readonly status = 503;
+}
+
 const CONNECTION_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
