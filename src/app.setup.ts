@@ -24,12 +24,8 @@ const ASSET_AGE = '1h';
 export function setUp(app: INestApplication, config: Config, logger: Logger, stallLimitMs?: number): void {
   const server = app.getHttpAdapter().getInstance() as Express;
 
-  server.disable('x-powered-by');
-  server.disable('etag');
+  setUpPages(server, config);
   server.set('trust proxy', config.trustProxy ?? false);
-  server.engine('hbs', viewEngine(VIEWS, { cache: config.production }));
-  server.set('views', VIEWS);
-  server.set('view engine', 'hbs');
 
   server.use(requestLog(logger), disconnectStalled(stallLimitMs));
   server.use(securityHeaders(config.https), contentSecurityPolicy());
@@ -42,6 +38,15 @@ export function setUp(app: INestApplication, config: Config, logger: Logger, sta
   server.use(refuseForeignMediaTypes);
   server.use('/api', express.json({ limit: JSON_LIMIT }));
   server.use(express.urlencoded({ extended: false, limit: FORM_LIMIT, parameterLimit: FIELD_LIMIT }));
+}
+
+/** Handlebars pages, and no header that names the software. */
+export function setUpPages(server: Express, { production }: Config): void {
+  server.disable('x-powered-by');
+  server.disable('etag');
+  server.engine('hbs', viewEngine(VIEWS, { cache: production }));
+  server.set('views', VIEWS);
+  server.set('view engine', 'hbs');
 }
 
 /**

@@ -1,6 +1,7 @@
 import '../scripts/node-version.js';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { type Config, loadConfig } from './config/config.js';
 import { databasePlace } from './config/database-address.js';
 import { runEntryPoint, UNHANDLED } from './config/entry-point.js';
@@ -9,88 +10,84 @@ import { lastWords } from './config/last-words.js';
 import { PlainError } from './config/plain-error.js';
 import { isMentioned } from './config/provider-settings.js';
 import { createHttpServer } from './ops/http-server.js';
+import { Shutdown } from './shutdown.js';
 import { stackFrames } from './text/stack-frames.js';
 
-/** Longer than the longest sign-in (8 s): whoever is on the way in gets in. */
-const DRAIN_LIMIT_MS = 10_000;
-/** The whole stop, whatever does not end by itself. Nothing is lost: what was not finished is undone or done again. */
-const STOP_LIMIT_MS = 12_000;
-
 async function main(): Promise<void> {
+  const shutdown = new Shutdown(fail);
+  try {
+    await start(shutdown);
+  } catch (error) {
+    // What had begun to start fails when it is stopped.
+    if (!shutdown.hasBegun) throw error;
+  }
+}
+
+async function start(shutdown: Shutdown): Promise<void> {
   const environment = readEnvironment();
   const { loadProviders, openIdProviders, PROVIDER_IDS } = await import('./providers/catalogue.js');
   // Google is the one that the stand-in plays where nobody is configured.
   const listed = await loadProviders((id) => id === 'google' || isMentioned(environment, id));
   const wanted = loadConfig(environment, listed, PROVIDER_IDS);
   const server = await listen(wanted);
+  shutdown.server = server;
   const { port } = server.address() as { port: number };
   const config = wanted.port === 0 ? loadConfig({ ...environment, PORT: String(port) }, listed, PROVIDER_IDS) : wanted;
   const catalogue = [...listed, ...openIdProviders(config.oidcProviders)];
 
   // Loaded only now: a wrong setting is told at once, and nothing heavy is read for it.
-  const [{ createLog }, { createApp }, { loadExtensions }, { decoratedHooks }, { Readiness }] = await Promise.all([
+  const [{ createLog }, { createApp }, { loadExtensions }, { decoratedHooks }] = await Promise.all([
     import('./ops/log.js'),
     import('./app.js'),
     import('./extensions.js'),
     import('./oauth/decorated-hooks.js'),
-    import('./ops/readiness.js'),
   ]);
   const logger = await createLog(config);
+  shutdown.logger = logger;
   for (const { what, remedy } of config.warnings) logger.warn(`${what} ${remedy}`);
   const extensions = await loadExtensions(config.extensions);
   const hooks = decoratedHooks();
   const standIn = await standInFor(config);
-  const embedded = config.databaseUrl === undefined ? await startEmbedded(config) : undefined;
+  const starting = config.databaseUrl === undefined ? startEmbedded(config) : undefined;
+  shutdown.database = starting;
+  const embedded = await starting;
   try {
     const databaseUrl = config.databaseUrl ?? embedded?.url ?? '';
     const adminAccounts = standIn && config.adminAccounts.length === 0 ? [standIn.admin] : config.adminAccounts;
-    const app = await createApp(
+    shutdown.application = await createApp(
       { config: { ...config, adminAccounts }, databaseUrl, catalogue, extensions, standIn, hooks },
       server,
       logger,
     );
-    if (config.production) logger.info(`Gatehouse serves ${config.baseUrl}`);
-    else
-      greet(config, embedded?.folder, standIn ? [] : catalogue.filter((known) => config.provider(known) !== undefined));
-
-    let stopping = false;
-    const stop = (exitCode: 0 | 1) => {
-      if (stopping) return;
-      stopping = true;
-      app.get(Readiness).stopping = true;
-      setTimeout(() => {
-        logger.warn(`The stop took longer than ${STOP_LIMIT_MS / 1000} seconds and was cut short.`);
-        // A stop that was asked for loses nothing: 0, as for one that needed less time.
-        process.exit(exitCode);
-      }, STOP_LIMIT_MS);
-      void drain(server)
-        .then(() => app.close())
-        .then(() => embedded?.stop())
-        // The database's connections are closed and nothing is left to wait for; a timer of a library must not keep us.
-        .then(() => process.exit(exitCode), fail);
-    };
-    process.on('SIGTERM', () => stop(0));
-    process.on('SIGINT', () => stop(0));
-    let failed = false;
-    const stopFailed = (error: unknown) => {
-      // One that repeats itself, by a timer, would fill the log until the end.
-      if (failed) return;
-      failed = true;
-      const name = error instanceof Error ? error.name : typeof error;
-      logger.fatal({ name, stack: stackFrames(error) }, 'Gatehouse stops because of an error that no code handles.');
-      stop(1);
-    };
-    UNHANDLED.forEach((event) => process.off(event, fail).on(event, stopFailed));
   } catch (error) {
     await embedded?.stop();
     throw error;
   }
+  if (config.production) logger.info(`Gatehouse serves ${config.baseUrl}`);
+  else
+    greet(config, embedded?.folder, standIn ? [] : catalogue.filter((known) => config.provider(known) !== undefined));
+  stopWhenUnhandled(shutdown, logger);
 }
 
-/** Takes the port first, so that a taken one is told before a database is started. Until then: come back in a moment. */
-async function listen({ host, port, httpKeepAliveSeconds }: Config): Promise<Server> {
-  const server = createHttpServer(httpKeepAliveSeconds, (_request, response) => {
-    response.writeHead(503, { 'Retry-After': '1', 'Content-Type': 'text/plain' }).end('Starting.\n');
+/** From now on there are requests to finish: an error that no code handles is logged, and the stop is orderly. */
+function stopWhenUnhandled(shutdown: Shutdown, logger: Logger): void {
+  let hasFailed = false;
+  const stop = (error: unknown) => {
+    // One that repeats itself, by a timer, would fill the log until the end.
+    if (hasFailed) return;
+    hasFailed = true;
+    const name = error instanceof Error ? error.name : typeof error;
+    logger.fatal({ name, stack: stackFrames(error) }, 'Gatehouse stops because of an error that no code handles.');
+    shutdown.begin(1);
+  };
+  for (const event of UNHANDLED) process.off(event, fail).on(event, stop);
+}
+
+/** Takes the port first, so that a taken one is told before a database is started. Until the application runs, requests get 503. */
+async function listen(config: Config): Promise<Server> {
+  const { host, port } = config;
+  const server = createHttpServer(config.httpKeepAliveSeconds, (request, response) => {
+    void import('./starting.js').then(({ startingApplication }) => void startingApplication(config)(request, response));
   });
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -133,16 +130,6 @@ function greet(
     '             Set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET for the real Google\n' +
     `             (redirect URI to register: ${baseUrl}/google/authorized)\n`;
   process.stdout.write(`\n  Gatehouse  ${baseUrl}\n  Data       ${data}\n${doors.join('') || standIn}\n`);
-}
-
-/** No new connections; idle ones close, running requests finish, within a limit. */
-async function drain(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const limit = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
-  await closed;
-  clearInterval(idle);
-  clearTimeout(limit);
 }
 
 runEntryPoint(main, fail);

@@ -54,6 +54,51 @@ describe('a start that cannot be', () => {
   });
 });
 
+describe('a start that takes long', () => {
+  /** A database that accepts connections and never responds. */
+  const silent = createServer();
+  beforeAll(async () => {
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+  });
+  afterAll(() => {
+    silent.close();
+  });
+
+  async function starting() {
+    const { port } = silent.address() as { port: number };
+    const connected = once(silent, 'connection');
+    const own = createServer().listen(0, '127.0.0.1');
+    await once(own, 'listening');
+    const { port: ownPort } = own.address() as { port: number };
+    own.close();
+    const { child } = spawnGatehouse({ PORT: `${ownPort}`, DATABASE_URL: `postgres://me@127.0.0.1:${port}/x` });
+    const exited = once(child, 'exit');
+    await connected;
+    return { child, exited, url: `http://localhost:${ownPort}` };
+  }
+
+  it('responds with the error service_unavailable, in the form of every error', async () => {
+    const { child, exited, url } = await starting();
+    const problem = await fetch(`${url}/api/me`);
+    expect([problem.status, problem.headers.get('retry-after')]).toEqual([503, '2']);
+    const reference = problem.headers.get('x-request-id');
+    expect(await problem.json()).toMatchObject({ status: 503, code: 'service_unavailable', reference });
+    const page = await fetch(`${url}/login`, { headers: { accept: 'text/html' } });
+    expect([page.status, page.headers.get('cache-control')]).toEqual([503, 'no-store']);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(await page.text()).toContain('<code>service_unavailable</code>');
+    child.kill('SIGKILL');
+    await exited;
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends with %s, by its own listener', async (signal) => {
+    const { child, exited } = await starting();
+    child.kill(signal);
+    // A process without a listener ends with the signal and has no exit code; the first one of a container stays.
+    expect(await exited).toEqual([0, null]);
+  });
+});
+
 describe('npm start without a database', () => {
   const folder = makeDataFolder();
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -40,7 +40,7 @@ function pathOf(request: IncomingMessage): string {
 }
 
 /** 60 random bits in three groups, as in `7K3M-2QXP-9BTW`. */
-function newReference(): string {
+export function newReference(): string {
   const letters = [...randomBytes(12)].map((byte) => ALPHABET[byte % 32]).join('');
   return `${letters.slice(0, 4)}-${letters.slice(4, 8)}-${letters.slice(8)}`;
 }

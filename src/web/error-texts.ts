@@ -196,5 +196,11 @@ export const ERROR_TEXTS: Readonly<Record<string, ErrorText>> = {
     'Our database does not answer right now.',
     'Please try again in a moment; nothing was changed.',
   ),
+  service_unavailable: text(
+    'Temporarily unavailable',
+    'The service is temporarily unavailable.',
+    'Try again in a moment.',
+    'home',
+  ),
   internal: INTERNAL_ERROR,
 };

@@ -10,7 +10,6 @@ import {
 import type { Request, Response } from 'express';
 import { referenceOf } from '../access/client.js';
 import { MethodNotAllowedError, RateLimitedError } from '../access/access.errors.js';
-import type { ProblemDetails } from '../api/problem.js';
 import type { FieldError } from '../api/validation-failed.error.js';
 import { SignInRefusedError } from '../auth/auth.errors.js';
 import { signInLinks } from '../auth/sign-in-links.js';
@@ -24,32 +23,20 @@ import { returnToPath } from '../oauth/return-to.js';
 import { REAUTHENTICATE } from '../oauth/reauthentication.js';
 import { counted } from '../text/numbers.js';
 import {
-  ERROR_TEXTS,
-  type ErrorText,
-  INTERNAL_ERROR,
-  LAST_OF_SOMEBODY,
-  NOTHING_TO_JOIN,
-  NOTHING_TO_LINK,
-} from './error-texts.js';
+  beginError,
+  type Problem,
+  sendErrorPage,
+  sendProblem,
+  textOf,
+  wantsPage,
+  type WaysOn,
+} from './error-response.js';
+import { ERROR_TEXTS, type ErrorText, LAST_OF_SOMEBODY, NOTHING_TO_JOIN, NOTHING_TO_LINK } from './error-texts.js';
 import { methodsOf } from './other-methods.js';
 import { contentSecurityPolicy } from './security-headers.js';
 import { own } from '../text/own.js';
 import { stackFrames } from '../text/stack-frames.js';
 
-interface Problem {
-  readonly code: string;
-  readonly status: number;
-  readonly detail?: string;
-  readonly errors?: FieldError[];
-}
-
-/** Further members of a problem (RFC 9457 §3.2). */
-interface Extras {
-  /** Where a person connects again. */
-  readonly reconnectPath?: string;
-}
-
-const RETRY_AFTER_SECONDS = '2';
 /** Every other 4xx of a library is `validation_failed`. */
 const CODES_BY_STATUS: Readonly<Record<string, string>> = {
   404: 'not_found',
@@ -95,18 +82,17 @@ export class ErrorFilter implements ExceptionFilter {
       response.redirect(303, reconnect.reconnectPath(this.#returnTo(request)));
       return;
     }
-    // A static file has allowed caches to keep its response before it failed.
-    response.status(problem.status).set({ ...headersOf(error), 'Cache-Control': 'no-store' });
+    beginError(response, problem.status);
+    response.set(headersOf(error));
     // The route can have declared a page with forms, and this is another one.
     ERROR_PAGE_POLICY(request, response, () => undefined);
-    if (problem.status === 503) response.set('Retry-After', RETRY_AFTER_SECONDS);
     if (error instanceof RateLimitedError) response.set('Retry-After', String(error.retryAfterSeconds));
     if (error instanceof MethodNotAllowedError) response.set('Allow', error.allow);
     const reconnectPath = reconnect?.reconnectPath(this.#returnTo(request));
-    if (!wantsPage(request)) this.#json(response, { ...problem, reconnectPath }, reference);
+    if (!wantsPage(request)) sendProblem(response, { ...problem, reconnectPath }, reference, this.config.baseUrl);
     else if (error instanceof SignInRefusedError && error.code === 'email_in_use') {
       this.#collision(response, reference, error.pendingToken !== undefined);
-    } else this.#page(response, problem, reference, waysOn(error, request, reconnectPath));
+    } else sendErrorPage(response, problem, reference, waysOn(error, request, reconnectPath));
   }
 
   /** The page they come back to; one whose address is too long for a redirect is given up for the home page. */
@@ -144,28 +130,6 @@ export class ErrorFilter implements ExceptionFilter {
     });
   }
 
-  #page(response: Response, { code, detail }: Problem, reference: string, ways: WaysOn): void {
-    const { heading, sentence, advice, next } = ways.text ?? textOf(code);
-    const home = { label: 'To the start page', href: '/' };
-    const again = { label: 'Sign in', href: '/login' };
-    response.render('error', {
-      title: heading,
-      heading,
-      sentence: detail ?? sentence,
-      advice,
-      code,
-      reference,
-      actions: ways.actions ?? (next === 'again' ? [again, home] : [home]),
-    });
-  }
-
-  #json(response: Response, { code, status, detail, ...more }: Problem & Extras, reference: string): void {
-    const { heading, sentence } = textOf(code);
-    const type = `${this.config.baseUrl}/api/docs#${code}`;
-    const body: ProblemDetails = { type, title: heading, status, code, reference, detail: detail ?? sentence, ...more };
-    response.type('application/problem+json').send(JSON.stringify(body));
-  }
-
   /** Name, code and our own message only: errors of libraries carry answers, parameters and rows. */
   #log(error: unknown, { code, status }: Problem, reference: string): void {
     const name = error instanceof Error ? error.name : typeof error;
@@ -182,12 +146,6 @@ export class ErrorFilter implements ExceptionFilter {
       stack,
     });
   }
-}
-
-/** What an error page says and offers, where the code alone does not tell. */
-interface WaysOn {
-  readonly text?: ErrorText;
-  readonly actions?: readonly { label: string; href: string }[];
 }
 
 function waysOn(error: unknown, request: Request, reconnectPath: string | undefined): WaysOn {
@@ -254,16 +212,6 @@ function nearestPage(request: Request, path: string): string {
     if (methodsOf(request, page).includes('GET')) return page;
   }
   return '/';
-}
-
-/** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */
-export function wantsPage(request: Request): boolean {
-  if (/^\/(api|health|metrics)(\/|$)/.test(request.path)) return false;
-  return request.accepts(['html', 'json']) !== 'json';
-}
-
-function textOf(code: string): ErrorText {
-  return own(ERROR_TEXTS, code) ?? INTERNAL_ERROR;
 }
 
 function problemOf(error: unknown): Problem {
