@@ -1,4 +1,4 @@
-/** Every action that is written to the audit log. Whoever displays entries has words for each of them. */
+/** Every action that is written to the audit log. A page that displays entries has words for each of them. */
 export type AuditAction =
   | 'account.linked'
   | 'account.reconnected'

@@ -89,7 +89,7 @@ const RECORD = (actions: readonly (readonly [AuditAction, target: 'user' | 'acco
  *
  * - A verified address that no other user has becomes the user's, unless another account vouches for the stored one.
  * - One that another user has verified is never taken. The user keeps the stored one, which is no longer verified when no
- *   other account vouches for it, so that whoever owns it now can verify it.
+ *   other account vouches for it, so that its present owner can verify it.
  * - An address that is not verified becomes the user's, not verified, unless another account has the stored one.
  *
  * Two at once for one address: the unique index fails one statement, which is tried again.

@@ -99,7 +99,7 @@ export const UNIMPORTANT: readonly Check[] = [
   },
 ];
 
-/** The names that stand beside a given and a family name (OpenID Connect Core §5.1), with the two as one. */
+/** The names in an object that has a given and a family name too (OpenID Connect Core §5.1), with the two as one. */
 function namesInParts(scenario: Scenario): { place: Place; parts: string }[] {
   const places = placesOf(scenario);
   const beside = ({ source, key, path }: Place, name: string) => {

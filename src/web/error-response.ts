@@ -30,7 +30,7 @@ export function textOf(code: string): ErrorText {
   return own(ERROR_TEXTS, code) ?? INTERNAL_ERROR;
 }
 
-/** JSON under /api, /health and /metrics, and for whoever accepts JSON but no page. */
+/** JSON under /api, /health and /metrics, and for requests that accept JSON but no page. */
 export function wantsPage(request: Request): boolean {
   if (/^\/(api|health|metrics)(\/|$)/.test(request.path)) return false;
   return request.accepts(['html', 'json']) !== 'json';
