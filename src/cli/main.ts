@@ -11,61 +11,22 @@
  *   seed                fills a development database with invented people
  *   provider:…          begins a provider, checks one against what it documents, writes their pages   (provider-…)
  *
- * A command is a file that adds itself to the program, and a line below. Results go to stdout, everything else to
+ * A command is a file that adds itself to the program, and a line in program.ts. Results go to stdout, everything else to
  * stderr; the exit code is 0 for done, 1 for failed, 2 for wrong usage. What a command works with is imported when it
  * runs, so that --help is quick. The work itself is done by the rooms. No application of Nest is built, but by
  * provider:check, which runs the whole of it.
  */
 import '../../scripts/node-version.js';
-import { Command, CommanderError } from 'commander';
-import { readFileSync } from 'node:fs';
+import { CommanderError } from 'commander';
 import { runEntryPoint } from '../config/entry-point.js';
 import { lastWords } from '../config/last-words.js';
-import { addAccountsExport } from './accounts-export.js';
-import { addAuditVerify } from './audit-verify.js';
-import { addDoctor } from './doctor.js';
-import { addKeysGenerate } from './keys-generate.js';
-import { addKeysRotate } from './keys-rotate.js';
-import { addKeysStatus } from './keys-status.js';
-import { addMigrate } from './migrate.js';
-import { addProviderCheck } from './provider-check.js';
-import { addProviderDocs } from './provider-docs.js';
-import { addProviderNew } from './provider-new.js';
-import { addRevocationsList } from './revocations-list.js';
-import { addSeed } from './seed.js';
-import { addUsersGrantAdmin, addUsersRevokeAdmin } from './users-admin.js';
-
-const COMMANDS = [
-  addDoctor,
-  addMigrate,
-  addUsersGrantAdmin,
-  addUsersRevokeAdmin,
-  addKeysGenerate,
-  addKeysStatus,
-  addKeysRotate,
-  addAuditVerify,
-  addRevocationsList,
-  addAccountsExport,
-  addProviderNew,
-  addProviderCheck,
-  addProviderDocs,
-  addSeed,
-];
+import { createProgram } from './program.js';
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
 async function main(): Promise<void> {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  const program = new Command('npm run cli --')
-    .description('Gatehouse at the terminal. Settings come from the environment and the file .env.')
-    .version(version)
-    .exitOverride()
-    .showHelpAfterError('Add --help to see how it is used.');
-  for (const add of COMMANDS) add(program);
-  await program.parseAsync();
+  await createProgram().parseAsync();
 }
 
 // Whoever reads only the first lines closes the pipe.
