@@ -5,7 +5,7 @@ import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
 import type { linkedAccountFilters } from '../admin/linked-accounts.listing.js';
 import { counted } from '../text/numbers.js';
-import { withDatabaseUrl } from './database.js';
+import { withDatabase } from './database.js';
 
 /** Ends a line of the file; names and addresses have none. */
 const LINE_FEED = 10;
@@ -43,7 +43,7 @@ export function addAccountsExport(program: Command): void {
       const { linkedAccountColumns } = await import('../admin/linked-accounts.columns.js');
       const { startProgress } = await import('./progress.js');
 
-      await withDatabaseUrl(loadDatabaseConfig(readEnvironment()), async (url) => {
+      await withDatabase(loadDatabaseConfig(readEnvironment()), async (_client, url) => {
         const dataSource = await new DataSource(dataSourceOptions(url, 1)).initialize();
         const copyOut = new CopyOut(url);
         try {

@@ -11,18 +11,27 @@ export class DatabaseUnreachableError extends PlainError {
   }
 }
 
-/** What a database refuses while its schema is read or changed, by SQLSTATE (PostgreSQL, appendix A), and what to do. */
+const SCHEMA_MISSING =
+  'The database in DATABASE_URL does not have the tables of this version. Run npm run cli -- migrate.';
+
+/** What a database refuses at a start or to a command, by SQLSTATE (PostgreSQL, appendix A), and what to do. */
 const REFUSALS: Readonly<Record<string, string>> = {
   '42501':
     'The role in DATABASE_URL lacks a right that this needs. Run migrate as the owner of the tables, or GRANT the right to the role; npm run cli -- doctor names it.',
   '42P07':
     'A table that a migration creates exists already in the database in DATABASE_URL, so another application uses this schema. Give Gatehouse a database of its own.',
-  '42P01': 'The database in DATABASE_URL does not have the tables of this version. Run npm run cli -- migrate.',
   '25006': 'The database in DATABASE_URL is read-only. Let DATABASE_URL lead to the primary and not to a standby.',
   '55P03':
-    'A migration did not get a lock in time, because another program uses the tables. Nothing was changed; run it again.',
-  '53100': 'The database in DATABASE_URL has no space left. Make room on its disk, then start again.',
+    'The database in DATABASE_URL did not grant a lock in time, because another program uses the tables. Try again.',
+  '57014':
+    'The database in DATABASE_URL cancelled a statement that took too long (statement_timeout), or an administrator did. Try again.',
+  '53100': 'The database in DATABASE_URL has no space left. Make room on its disk, then try again.',
+  '53300':
+    'The database in DATABASE_URL has no connection left. Close others or raise max_connections, then try again.',
 };
+
+const CONNECTION_LOST =
+  'The connection to the database in DATABASE_URL was lost. Check that the server runs, then try again.';
 
 /** A statement that the database does not run for us. */
 export class DatabaseRefusedError extends PlainError {
@@ -30,11 +39,10 @@ export class DatabaseRefusedError extends PlainError {
 
   /** @returns undefined for an error that needs no other words, or that there are none for */
   static of(cause: unknown): DatabaseRefusedError | undefined {
-    const message = cause instanceof PlainError ? undefined : own(REFUSALS, codeOf(cause));
-    if (message !== undefined) return new DatabaseRefusedError(message, { cause });
-    if (cause instanceof PlainError || !isDatabaseUnavailable(cause)) return undefined;
-    const lost = 'The connection to the database in DATABASE_URL was lost. See that the server runs, then start again.';
-    return new DatabaseRefusedError(lost, { cause });
+    if (cause instanceof PlainError) return undefined;
+    const refusal = isSchemaMissing(cause) ? SCHEMA_MISSING : own(REFUSALS, codeOf(cause));
+    const message = refusal ?? (isDatabaseUnavailable(cause) ? CONNECTION_LOST : undefined);
+    return message === undefined ? undefined : new DatabaseRefusedError(message, { cause });
   }
 }
 
@@ -88,9 +96,9 @@ export function uniqueViolation(error: unknown): string | undefined {
   return (error as { constraint?: string }).constraint ?? '';
 }
 
-/** Whether a table or a column is not there (42P01, 42703): no migration has made it yet. */
+/** Whether a table, a column or a function does not exist (42P01, 42703, 42883): no migration has created it yet. */
 export function isSchemaMissing(error: unknown): boolean {
-  return /^(42P01|42703)$/.test(codeOf(error));
+  return /^(42P01|42703|42883)$/.test(codeOf(error));
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { databasePlace, isLocalDatabase, verifiesServer } from '../config/database-address.js';
 import { DatabasePool } from '../database/connections.js';
-import { DatabaseUnreachableError, isSchemaMissing } from '../database/database.errors.js';
+import { DatabaseRefusedError, DatabaseUnreachableError, isSchemaMissing } from '../database/database.errors.js';
 import { compareMigrations } from '../database/migration-state.js';
 import {
   AUDIT_TABLE,
@@ -65,7 +65,7 @@ export function databaseChecks(database: ExaminedDatabase): { checks: Check[]; c
       } catch (error) {
         // That a migration has not made it yet is told where migrations are.
         if (isSchemaMissing(error)) return [];
-        throw error;
+        throw DatabaseRefusedError.of(error) ?? error;
       }
     },
   });
