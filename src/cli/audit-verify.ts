@@ -28,7 +28,7 @@ export function addAuditVerify(program: Command): void {
       await withDatabase(loadDatabaseConfig(readEnvironment()), async (client) => {
         const verification = new ChainVerification(client);
         await verification.chainWaiting();
-        const progress = startProgress(process.stderr, 'Verifying', Math.max(1, await verification.total()));
+        const progress = startProgress(process.stderr, 'Verifying', await verification.total());
         const problems: string[] = [];
         let found = 0;
         const onFault = (fault: Fault) => {

@@ -24,8 +24,10 @@ export interface Progress {
 /** A terminal has a width; a file and a pipe have none. */
 type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** A bar at a terminal; in a log a line after every tenth. */
+/** A bar at a terminal; in a log a line after every tenth; nothing where there is nothing to do. */
 export function startProgress(output: Output, title: string, total: number): Progress {
+  // There is no share of nothing, and nobody waits for it.
+  if (total === 0) return { reach: () => undefined, stop: () => undefined, fail: () => undefined };
   return output.isTTY === true ? startBar(output, title, total) : startLines(output, title, total);
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { existsSync } from 'node:fs';
 import { readEnvironment } from '../config/environment.js';
 import { PlainError } from '../config/plain-error.js';
 import { requireCheckout } from './checkout.js';
@@ -24,6 +25,9 @@ export function addProviderCheck(program: Command): void {
       requireCheckout('provider:check');
       if (ids.length > 0 === (all === true)) command.error('error: name a provider, or --all', { exitCode: 2 });
       if (file !== undefined && ids.length !== 1) command.error('error: --fixture is of one provider', { exitCode: 2 });
+      if (file !== undefined && !existsSync(file)) {
+        command.error(`error: option '--fixture <file>' argument '${file}' is invalid. There is no such file.`);
+      }
 
       const [
         { candidateOf, loadCheckedCatalogue },
@@ -41,6 +45,10 @@ export function addProviderCheck(program: Command): void {
       const [id = ''] = ids;
       const known = await loadCheckedCatalogue();
       const wanted = all ? known.map((provider) => provider.id) : ids;
+      const unknown = wanted.find((name) => !known.some((provider) => provider.id === name));
+      if (file === undefined && unknown !== undefined) {
+        command.error(`error: there is no provider "${unknown}" in the catalogue`, { exitCode: 2 });
+      }
       const candidates =
         file === undefined ? wanted.map((name) => candidateOf(name, known)) : [{ id, fixture: readFixture(file) }];
       const extensions = file === undefined ? [] : await extensionsOf(id);
