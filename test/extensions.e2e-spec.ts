@@ -2,10 +2,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import ts from 'typescript';
 import { Browser } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { faultNamed, type ProviderFault, send } from './support/provider-faults.js';
@@ -109,6 +110,12 @@ async function expectOnlyNavy(url: string): Promise<void> {
   expect(await grace.browser.me()).toMatchObject({ email: 'grace@navy.example' });
 }
 
+function commonJs(): string {
+  const source = readFileSync('examples/company-only/company-only.ts', 'utf8');
+  const compilerOptions = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, experimentalDecorators: true }; // prettier-ignore
+  return ts.transpileModule(source, { compilerOptions }).outputText;
+}
+
 describe('the example company-only', () => {
   it('lets in the people of one domain and tells the others why not', async () => {
     await expectOnlyNavy(await start(COMPANY_ONLY));
@@ -124,6 +131,18 @@ describe('the example company-only', () => {
     const file = join(folder, 'alone.mjs');
     cpSync(COMPANY_ONLY, file);
     await expectOnlyNavy(await start(file));
+  });
+
+  describe('compiled to CommonJS', () => {
+    it.each([
+      ['a .cjs file', { 'hook.cjs': commonJs() }],
+      ['a .js file without a package', { 'hook.js': commonJs() }],
+      ['a .js file of a CommonJS package', { 'hook.js': commonJs(), 'package.json': '{"type":"commonjs"}' }],
+    ])('does so from a folder outside the repository, as %s', async (_, files) => {
+      const outside = mkdtempSync(join(folder, 'commonjs-'));
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(outside, name), text);
+      await expectOnlyNavy(await start(join(outside, Object.keys(files)[0]!)));
+    });
   });
 
   it('does so beside another extension', async () => {
@@ -307,6 +326,7 @@ describe('an extension that is none', () => {
     ['throws-no-text.mjs', 'throw Object.create(null);', /cannot be loaded/],
     ['imports-nothing.mjs', 'import "there-is-no-such-package";', /cannot be loaded.*there-is-no-such-package/],
     ['imports-more.mjs', 'import { noSuchThing } from "gatehouse";', /cannot be loaded.*noSuchThing/],
+    ['requires-nothing.cjs', 'require("there-is-no-such-package");', /there-is-no-such-package.*requires-nothing\.cjs/],
     ['no-default.mjs', 'export class Extension {}', /no Nest module/],
     ['a-text.mjs', 'export default "extension";', /no Nest module/],
     ['an-object.mjs', 'export default { listeners: [] };', /no Nest module/],
@@ -335,14 +355,33 @@ describe('an extension that is none', () => {
     expect(failed.text.split('\n')).toHaveLength(2);
   });
 
-  it.each(['examples/no-such-file.js', 'no-such-package', './examples'])(
-    'ends the start when there is nothing to load: %s',
-    async (name) => {
-      const { text } = await failedStart(name);
-      expect(text).toContain(`EXTENSIONS  "${name}" cannot be loaded`);
-      expect(text.split('\n')).toHaveLength(2);
-    },
-  );
+  it.each([
+    ['examples/no-such-file.js', /there is no file \S+\/examples\/no-such-file\.js\b.*correct the path/],
+    ['package.json/extension.js', /there is no file \S+\/package\.json\/extension\.js\b.*correct the path/],
+    ['no-such-package', /there is no file \S+\/no-such-package, and no installed package of this name/],
+    ['./examples', /\S+\/examples is a folder; name the compiled file in it/],
+  ])('ends the start with the path when there is nothing to load: %s', async (name, reason) => {
+    const { text } = await failedStart(name);
+    expect(text).toContain(`EXTENSIONS  "${name}" cannot be loaded: `);
+    expect(text).toMatch(reason);
+    expect(text).not.toContain('dist/');
+    expect(text.split('\n')).toHaveLength(2);
+  });
+
+  it('ends the start with the path of a file that cannot be read', async () => {
+    const file = join(folder, 'loop.mjs');
+    symlinkSync(file, file);
+    expect((await failedStart(file)).text).toContain(
+      `${file} cannot be read (ELOOP); let the user that runs Gatehouse`,
+    );
+  });
+
+  it('ends the start with a next step for CommonJS in a package of ES modules', async () => {
+    const outside = mkdtempSync(join(folder, 'mixed-'));
+    writeFileSync(join(outside, 'package.json'), '{"type":"module"}');
+    writeFileSync(join(outside, 'hook.js'), commonJs());
+    expect((await failedStart(join(outside, 'hook.js'))).text).toContain('rename it to .cjs');
+  });
 
   it('is named even when a good one comes before it', async () => {
     const { text } = await failedStart(`${COMPANY_ONLY},examples/no-such-file.js`);
