@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -298,6 +298,25 @@ describe('provider:new and provider:check', () => {
       const { code, stdout, stderr } = await cli(...parameters);
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
       expect(stderr).toContain(reason);
+    },
+    BUILD_LIMIT_MS,
+  );
+
+  it.each([
+    [['provider:new', 'unwritten'], 'fixtures/unwritten.json'],
+    [['provider:docs'], 'docs/providers/spotify.md'],
+  ])(
+    'end with the file that cannot be written: %j, %s',
+    async (parameters, file) => {
+      // Root can write everywhere, but not through a link into a folder that does not exist.
+      mkdirSync(join(copy, file, '..'), { recursive: true });
+      symlinkSync('/nowhere/file', join(copy, file));
+      const { code, stdout, stderr } = await cli(...parameters);
+      for (const written of [file, 'src/providers/unwritten.ts']) rmSync(join(copy, written), { force: true });
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(
+        new RegExp(`^\\S*/${file} cannot be written \\(ENOENT\\)\\. Run the command as a user`, 'm'),
+      );
     },
     BUILD_LIMIT_MS,
   );

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { requireCheckout } from './checkout.js';
+import { requireCheckout, writeInCheckout } from './checkout.js';
 
 const FOLDER = 'docs/providers';
 
@@ -15,9 +15,11 @@ export function addProviderDocs(program: Command): void {
         import('../providers/catalogue.js'),
         import('../conformance/provider-pages.js'),
       ]);
-      mkdirSync(FOLDER, { recursive: true });
       const pages = providerPages(await loadProviders());
-      for (const { name, text } of pages) writeFileSync(`${FOLDER}/${name}`, text);
+      writeInCheckout(() => {
+        mkdirSync(FOLDER, { recursive: true });
+        for (const { name, text } of pages) writeFileSync(`${FOLDER}/${name}`, text);
+      });
       process.stdout.write(`${pages.length} pages in ${FOLDER}\n`);
     });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { requireCheckout } from './checkout.js';
+import { requireCheckout, writeInCheckout } from './checkout.js';
 
 interface Options {
   readonly label?: string;
@@ -34,7 +34,8 @@ export function addProviderNew(program: Command): void {
       const known = await loadCheckedCatalogue();
       if (isTaken(id) || known.some((provider) => provider.id === id)) refuse(`"${id}" is there already`);
 
-      const files = writeNewProvider({ id, label: label ?? capitalised(id), isOpenId: openid === true });
+      const provider = { id, label: label ?? capitalised(id), isOpenId: openid === true };
+      const files = writeInCheckout(() => writeNewProvider(provider));
       process.stdout.write(
         `${files.map((file) => `Wrote ${file}\n`).join('')}
 1. Fill in what is marked, from the provider's own pages: the fixture first, then the provider's file.
