@@ -74,6 +74,8 @@ const SETTINGS: Record<string, Broken> = {
     files: { file: '' },
     says: [/DATA_DIR/],
   },
+  'a DATA_DIR for the key where no folder can be created': { settings: { DATA_DIR: '/proc/nope', SECRET_KEYS: '' }, says: [/DATA_DIR .*\/proc\/nope/] }, // prettier-ignore
+  'a DATA_DIR for the database where no folder can be created': { settings: { DATA_DIR: '/proc/nope', DATABASE_URL: '' }, says: [/\/proc\/nope\/postgres/] }, // prettier-ignore
   'a damaged development key': {
     settings: { DATA_DIR: 'data', SECRET_KEYS: '' },
     files: { 'data/secret-key': SECRET },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.js';
 import { PlainError } from './plain-error.js';
 import { parseSecretKeys, type SecretKey } from './secret-keys.js';
 
@@ -15,7 +16,7 @@ export function developmentKey(dataDir: string): SecretKey {
   const file = join(dataDir, 'secret-key');
   let text: string;
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeFolder(dataDir);
     text = readOrMake(file);
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException;

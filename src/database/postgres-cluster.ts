@@ -24,6 +24,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { makeFolder } from '../config/make-folder.js';
 import { EmbeddedPostgresError } from './embedded-postgres.errors.js';
 import type { PostgresBinaries } from './postgres-binaries.js';
 import { assertOursAlone, type PostgresUser, run } from './postgres-user.js';
@@ -136,7 +137,7 @@ async function removeCluster(cluster: string, user: PostgresUser | undefined): P
  * (a clone under /root, a 0700 parent): then it lies in /var/tmp, and a link stands where it was wanted.
  */
 export async function placeFolder(wanted: string, user: PostgresUser | undefined): Promise<string> {
-  await mkdir(dirname(resolve(wanted)), { recursive: true });
+  makeFolder(dirname(resolve(wanted)));
   const place = join(await realpath(dirname(resolve(wanted))), basename(resolve(wanted)));
   const linked = user === undefined ? undefined : await folderElsewhere(place);
   if (linked !== undefined) return linked;
