@@ -11,8 +11,8 @@ RUN npm run build
 
 # Nothing is written at run time: the file system may be read-only.
 FROM node:22-bookworm-slim
-# npm keeps no log of `npm run cli`, which it could not write.
-ENV NODE_ENV=production NPM_CONFIG_LOGS_MAX=0 NPM_CONFIG_UPDATE_NOTIFIER=false
+# npm keeps no log of `npm run cli`, which it could not write, and needs a home also for a user id without an entry.
+ENV NODE_ENV=production HOME=/tmp NPM_CONFIG_LOGS_MAX=0 NPM_CONFIG_UPDATE_NOTIFIER=false
 WORKDIR /app
 COPY package.json package-lock.json ./
 # The embedded Postgres is the only optional part, and production has its own.
@@ -23,7 +23,6 @@ COPY views ./views
 COPY public ./public
 USER node
 EXPOSE 3000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/health/ready`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 CMD ["node", "scripts/healthcheck.js"]
 # A small space for short-lived objects keeps the process under 120 MiB.
 CMD ["node", "--max-semi-space-size=2", "dist/main.js"]

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type TestDatabase } from './support/database.js';
@@ -18,6 +18,9 @@ const RUNS_STEPS = process.env.TEST_IMAGE_RUN === '1';
 const STEP_LIMIT_MS = 600_000;
 /** The user `nobody`, where the tests run as root. */
 const UNPRIVILEGED = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+
+/** The same with an id that has no entry in /etc/passwd, as `docker run --user` has it. */
+const UNKNOWN = process.getuid?.() === 0 ? { uid: 54321, gid: 54321 } : {};
 
 const EXTENSION = `
 import { Module } from '@nestjs/common';
@@ -37,6 +40,7 @@ interface Stage {
   readonly folder: string;
   readonly environment: Record<string, string>;
   command: string[];
+  healthcheck: string[];
 }
 
 let root: string;
@@ -74,7 +78,7 @@ function build(dockerfile: string): Stage {
     const [, instruction = '', rest = ''] = /^([A-Z]+) +(.*)$/.exec(line) ?? [];
     if (instruction === 'FROM') {
       const name = / AS (\S+)$/.exec(rest)?.[1] ?? 'last';
-      stage = { folder: join(root, name), environment: {}, command: [] };
+      stage = { folder: join(root, name), environment: {}, command: [], healthcheck: [] };
       mkdirSync(stage.folder);
       stages.set(name, stage);
     }
@@ -83,6 +87,8 @@ function build(dockerfile: string): Stage {
       for (const [, name, value] of rest.matchAll(/(\w+)=(\S+)/g)) stage.environment[name!] = value!;
     } else if (instruction === 'COPY') copyInto(stage, rest, stages);
     else if (instruction === 'RUN') run(stage, rest);
+    else if (instruction === 'HEALTHCHECK')
+      stage.healthcheck = JSON.parse(/ CMD (.*)$/.exec(rest)?.[1] ?? '') as string[];
     else if (instruction === 'CMD') stage.command = JSON.parse(rest) as string[];
   }
   return stages.get('last')!;
@@ -110,21 +116,30 @@ function run(stage: Stage, command: string): void {
   } else throw new Error(`RUN ${command} has no stand-in`);
 }
 
-/** Runs `npm run cli -- …` in the image. */
+/** Runs `npm run cli -- …` in the image, as a user without an entry in /etc/passwd if possible. */
 async function cli(...args: string[]): Promise<{ code: number; output: string }> {
-  const environment = { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...settings };
+  const environment = { PATH: process.env.PATH ?? '', ...settings };
   return new Promise((resolve) => {
     execFile(
       'npm',
       ['run', '--silent', 'cli', '--', ...args],
-      { cwd: image.folder, env: environment, ...UNPRIVILEGED },
+      { cwd: image.folder, env: environment, ...UNKNOWN },
       (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, output: `${stdout}${stderr}` }),
     );
   });
 }
 
+/** Runs what HEALTHCHECK names. @returns its exit code */
+async function healthcheck(environment: Record<string, string>): Promise<number | null> {
+  const [program = '', ...args] = image.healthcheck;
+  const env = { PATH: process.env.PATH ?? '', ...settings, ...environment };
+  const child = spawn(program, args, { cwd: image.folder, env, stdio: 'ignore', ...UNPRIVILEGED });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code;
+}
+
 /** Starts what CMD names, and waits until it is ready. */
-async function start(environment: Record<string, string>): Promise<{ child: ChildProcess; url: string }> {
+async function start(environment: Record<string, string>, host = '127.0.0.1') {
   const port = await freePort();
   const [program = '', ...args] = image.command;
   const child = spawn(program, args, {
@@ -135,11 +150,11 @@ async function start(environment: Record<string, string>): Promise<{ child: Chil
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${host}:${port}`;
   for (;;) {
     if (child.exitCode !== null) throw new Error(`The image did not start:\n${output}`);
     const ready = await fetch(`${url}/health/ready`).catch(() => undefined);
-    if (ready?.status === 200) return { child, url };
+    if (ready?.status === 200) return { child, url, port: String(port) };
     await sleep(50);
   }
 }
@@ -151,6 +166,32 @@ async function freePort(): Promise<number> {
   server.close();
   return port;
 }
+
+const addresses = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
+const ownAddress = addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+
+describe('the healthcheck of the Docker image', () => {
+  it.each([
+    ['127.0.0.1', '127.0.0.1'],
+    ['0.0.0.0', '127.0.0.1'],
+    ['', '127.0.0.1'],
+    ['::1', '[::1]'],
+    ['[::1]', '[::1]'],
+    ['::', '[::1]'],
+    ['localhost', 'localhost'],
+    [ownAddress, ownAddress],
+  ])(
+    'asks the server that listens on HOST=%s, and fails without it',
+    async (HOST, reached) => {
+      const { child, port } = await start({ HOST }, reached);
+      expect(await healthcheck({ HOST, PORT: port })).toBe(0);
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+      expect(await healthcheck({ HOST, PORT: port })).toBe(1);
+    },
+    60_000,
+  );
+});
 
 describe('the Docker image', () => {
   it('becomes ready with one provider that is not Google, and ends with its signal', async () => {
