@@ -8,6 +8,7 @@ import { AppModule, type AppParts } from './app.module.js';
 import { setUp } from './app.setup.js';
 import { ConfigurationError } from './config/config.js';
 import { PlainError } from './config/plain-error.js';
+import { DatabaseRefusedError } from './database/database.errors.js';
 import { checkListeners } from './listeners.js';
 import type { DecoratedHook } from './oauth/decorated-hooks.js';
 import { NestLog } from './ops/log.js';
@@ -55,7 +56,8 @@ export async function createApp(parts: ApplicationParts, server: Server, logger:
 
 /** An error of Nest, of the database or of an extension, for the person at the terminal. */
 function inPlainWords(error: unknown, extensions: readonly string[]): unknown {
-  if (error instanceof PlainError || extensions.length === 0) return error;
+  if (error instanceof PlainError) return error;
+  if (extensions.length === 0) return DatabaseRefusedError.of(error) ?? error;
   const reason = error instanceof Error ? error.message.split('\n')[0] : 'it threw something that is no Error';
   return new ConfigurationError(
     [
