@@ -90,14 +90,15 @@ const RECORD = (actions: readonly (readonly [AuditAction, target: 'user' | 'acco
  * - A verified address that no other user has becomes the user's, unless another account vouches for the stored one.
  * - One that another user has verified is never taken. The user keeps the stored one, which is no longer verified when no
  *   other account vouches for it, so that its present owner can verify it.
- * - An address that is not verified becomes the user's, not verified, unless another account has the stored one.
+ * - One that is not verified replaces a stored one that is not verified either, unless another account has that one. A
+ *   verified one stays, and is no longer verified when no other account vouches for it.
  *
  * Two at once for one address: the unique index fails one statement, which is tried again.
  */
 const followEmail = (canonicalEmail: string) => `
   followed AS (
-    SELECT person.id, CASE WHEN is_taken THEN person.email ELSE $3 END AS email,
-           CASE WHEN is_taken THEN person.email_canonical ELSE ${canonicalEmail} END AS email_canonical,
+    SELECT person.id, CASE WHEN stays THEN person.email ELSE $3 END AS email,
+           CASE WHEN stays THEN person.email_canonical ELSE ${canonicalEmail} END AS email_canonical,
            $4 AND NOT is_taken AS email_verified
     FROM person JOIN account ON account.user_id = person.id
     CROSS JOIN LATERAL (
@@ -112,6 +113,7 @@ const followEmail = (canonicalEmail: string) => `
         SELECT FROM users other WHERE other.id <> person.id AND other.email_verified
                                   AND other.email_canonical = ${canonicalEmail}) AS is_taken
     ) AS brought_one
+    CROSS JOIN LATERAL (SELECT is_taken OR (person.email_verified AND NOT $4) AS stays) AS outcome
     WHERE $3 IS NOT NULL AND CASE
       WHEN is_taken THEN person.email_verified AND NOT by_another
       WHEN NOT person.email_verified THEN $4 OR ($3 IS DISTINCT FROM person.email AND NOT at_another)
