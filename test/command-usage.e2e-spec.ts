@@ -11,7 +11,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   'users:grant-admin <email|user id>': ['nobody', '', 'ada@'],
   'users:revoke-admin <email|user id>': ['nobody', '', 'ada@'],
   'audit:verify --head': ['', 'abc', 'g'.repeat(64)],
-  'accounts:export --q': ['x'.repeat(201), 'a\tb'],
+  'accounts:export --q': ['x'.repeat(201), 'a\u0001b'],
   'accounts:export --provider': ['', 'GOOGLE!', 'nope'],
   'accounts:export --health': ['', 'bad'],
   'accounts:export --linked-after': ['', 'yesterday', '2026-13-01'],
