@@ -3,10 +3,11 @@
  * the build without its sources.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const BUILD_INFO = `${root}dist/.tsbuildinfo`;
 
 export function buildIfNeeded() {
   if (!existsSync(`${root}src`)) return;
@@ -23,11 +24,14 @@ export function buildIfNeeded() {
     stdio: ['ignore', 2, 2],
   });
   if (status !== 0) process.exit(status ?? 1);
+  // tsc leaves the file alone where only the times of the sources have changed, as after a checkout.
+  const now = new Date();
+  utimesSync(BUILD_INFO, now, now);
 }
 
 function builtAt() {
   try {
-    return statSync(`${root}dist/.tsbuildinfo`).mtimeMs;
+    return statSync(BUILD_INFO).mtimeMs;
   } catch {
     return 0;
   }
