@@ -83,7 +83,10 @@ function stopWhenUnhandled(shutdown: Shutdown, logger: Logger): void {
   for (const event of UNHANDLED) process.off(event, fail).on(event, stop);
 }
 
-/** Takes the port first, so that one in use is reported before a database is started. Until the application runs, requests get 503. */
+/**
+ * Takes the port first, so that one in use is reported before a database is started. Until the application runs, requests
+ * get 503.
+ */
 async function listen(config: Config): Promise<Server> {
   const { host, port } = config;
   const server = createHttpServer(config.httpKeepAliveSeconds, (request, response) => {

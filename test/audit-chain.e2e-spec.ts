@@ -1,14 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { AuditChain } from '../src/audit/audit-chain.js';
 import { redactTrail } from '../src/audit/audit-redaction.js';
 import { ChainVerification, type Fault } from '../src/audit/chain-verification.js';
 import { migrate } from '../src/database/migrate.js';
+import { runCommand } from './support/command-line.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 
 let database: TestDatabase;
@@ -408,18 +406,7 @@ describe('a redaction', () => {
 
 describe('audit:verify', () => {
   /** The command as the operator runs it. */
-  async function run(...options: string[]) {
-    const child = spawn(process.execPath, [join(process.cwd(), 'dist/cli/main.js'), 'audit:verify', ...options], {
-      cwd: '/',
-      env: { PATH: process.env.PATH ?? '', DATABASE_URL: database.url },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    const [code] = (await once(child, 'close')) as [number | null];
-    return { code, stdout, stderr };
-  }
+  const run = (...options: string[]) => runCommand(['audit:verify', ...options], { DATABASE_URL: database.url });
 
   const headIn = (stdout: string) => /^head +([0-9a-f]{64})$/m.exec(stdout)?.[1] ?? '';
 

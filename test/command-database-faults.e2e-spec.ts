@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { createProgram } from '../src/cli/program.js';
+import { runCommand } from './support/command-line.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 
 const USER_ID = '0190a0b0-0000-7000-8000-000000000001';
@@ -125,16 +124,9 @@ interface Ended {
 }
 
 async function run(command: string, databaseUrl: string): Promise<Ended> {
-  const program = [join(process.cwd(), 'dist/cli/main.js'), command, ...(USING_DATABASE[command] ?? [])];
-  const child = spawn(process.execPath, program, {
-    cwd: folder,
-    env: { PATH: process.env.PATH ?? '', DATABASE_URL: databaseUrl, SECRET_KEYS: `k1:${randomBytes(32).toString('base64')}` }, // prettier-ignore
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output: output.replaceAll(/\s+/g, ' ') };
+  const settings = { DATABASE_URL: databaseUrl, SECRET_KEYS: `k1:${randomBytes(32).toString('base64')}` };
+  const { code, stdout, stderr } = await runCommand([command, ...(USING_DATABASE[command] ?? [])], settings, folder);
+  return { code, output: (stdout + stderr).replaceAll(/\s+/g, ' ') };
 }
 
 /** Runs a command on a database of its own that has this fault. */

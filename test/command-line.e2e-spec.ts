@@ -1,10 +1,9 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Browser } from './support/browser.js';
+import { startProgram } from './support/command-line.js';
 import { makeDataFolder, startProcess } from './support/process.js';
 import { commandsNaming } from './support/system-processes.js';
 
@@ -13,26 +12,7 @@ const START_LIMIT_MS = 120_000;
 
 const key = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a program to its end, with these settings and nothing else of our environment. */
-async function run(program: string[], environment: Record<string, string>): Promise<Ended> {
-  const [file = '', ...rest] = program;
-  const child = spawn(file, rest, {
-    cwd: '/',
-    env: { PATH: process.env.PATH ?? '', HOME: '/', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout, stderr };
-}
+const run = (program: string[], environment: Record<string, string>) => startProgram(program, environment).ended;
 
 const cli = (command: string) => [process.execPath, join(process.cwd(), 'scripts/cli.js'), command];
 

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { createProgram } from '../src/cli/program.js';
+import { runCommand } from './support/command-line.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 
 /** Values that each option and argument refuses. */
@@ -30,18 +28,11 @@ let database: TestDatabase;
 beforeAll(async () => void (database = await createDatabase()));
 afterAll(() => database.drop());
 
-async function run(...command: string[]) {
-  const child = spawn(process.execPath, [join(process.cwd(), 'dist/cli/main.js'), ...command], {
-    cwd: '/',
-    env: { PATH: process.env.PATH ?? '', DATABASE_URL: database.url, SECRET_KEYS: `k1:${randomBytes(32).toString('base64')}` }, // prettier-ignore
-    stdio: ['ignore', 'pipe', 'pipe'],
+const run = (...command: string[]) =>
+  runCommand(command, {
+    DATABASE_URL: database.url,
+    SECRET_KEYS: `k1:${randomBytes(32).toString('base64')}`,
   });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout, stderr };
-}
 
 describe('a wrong value', () => {
   it('is known for every option and argument of every command', () => {

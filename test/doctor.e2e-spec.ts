@@ -1,7 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +8,7 @@ import { v7 as uuidV7 } from 'uuid';
 import { Sealer } from '../src/crypto/sealer.js';
 import { placeOf, TokenVault } from '../src/oauth-accounts/token-vault.js';
 import { startApp, type TestApp } from './support/app.js';
+import { type Ended, runCommand } from './support/command-line.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { faultNamed, type ProviderFault, send } from './support/provider-faults.js';
 import { startProvider, type TestProvider } from './support/provider-server.js';
@@ -54,23 +53,9 @@ function sound(): Record<string, string> {
   };
 }
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** The command as an operator runs it, with these settings and nothing else of our environment. */
 async function doctor(environment: Record<string, string> = sound(), arguments_: string[] = []): Promise<Ended> {
-  const child = spawn(process.execPath, [join(process.cwd(), 'dist/cli/main.js'), 'doctor', ...arguments_], {
-    cwd: folder,
-    env: { PATH: process.env.PATH ?? '', HOME: folder, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
+  const { code, stdout, stderr } = await runCommand(['doctor', ...arguments_], environment, folder);
   const secrets = [
     ...provider.canaries,
     ...Object.values(environment).flatMap((value) => /:([\w+/]{43}=)/.exec(value)?.[1] ?? []),

@@ -9,6 +9,7 @@ import { Sealer } from '../src/crypto/sealer.js';
 import { placeOf, TokenVault } from '../src/oauth-accounts/token-vault.js';
 import { startApp, type TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
+import { startCommand } from './support/command-line.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { startProvider, type TestProvider } from './support/provider-server.js';
 
@@ -37,26 +38,6 @@ afterAll(async () => {
   await database.drop();
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A command as the operator runs it, with these settings and nothing else of our environment. */
-function cli(command: string[], environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [join(process.cwd(), 'dist/cli/main.js'), ...command], {
-    cwd: '/',
-    env: { PATH: process.env.PATH ?? '', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, stdout, stderr }));
-  return { child, ended };
-}
-
 /**
  * The same at a terminal of this width, as `script` of util-linux lends one. Stdout is then all that the person sees,
  * control sequences included, and stdin what they type.
@@ -74,7 +55,7 @@ function cliAtTerminal(columns: number, command: string, environment: Record<str
   return { child, ended, screen: () => screen };
 }
 
-const run = (command: string[], environment: Record<string, string> = {}) => cli(command, environment).ended;
+const run = (command: string[], environment: Record<string, string> = {}) => startCommand(command, environment).ended;
 const settings = (keys: string) => ({ DATABASE_URL: database.url, SECRET_KEYS: keys });
 
 /** So many people whose tokens the old key has sealed. */
@@ -191,7 +172,7 @@ describe('a change of the key', () => {
       }
     })();
     for (let kill = 0; kill < KILLS; kill += 1) {
-      const { child, ended } = cli(['keys:rotate'], settings(keys));
+      const { child, ended } = startCommand(['keys:rotate'], settings(keys));
       const before = await sealedWith('old');
       // Somewhere in the middle of what is left.
       while (child.exitCode === null && (await sealedWith('old')) === before) await sleep(5);

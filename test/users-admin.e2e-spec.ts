@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
+import { runCommand } from './support/command-line.js';
 import { type Person, TwoProviders } from './support/two-providers.js';
 
 const NO_ID = '0190a0b0-0000-7000-8000-000000000000';
@@ -17,18 +15,7 @@ afterAll(async () => {
 });
 
 /** A command as the operator runs it, beside the running application. */
-async function run(...command: string[]) {
-  const child = spawn(process.execPath, [join(process.cwd(), 'dist/cli/main.js'), ...command], {
-    cwd: '/',
-    env: { PATH: process.env.PATH ?? '', DATABASE_URL: house.database.url },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const [code] = await once(child, 'close');
-  return { code: code as number | null, stdout, stderr };
-}
+const run = (...command: string[]) => runCommand(command, { DATABASE_URL: house.database.url });
 
 const grant = (who: string) => run('users:grant-admin', who);
 const revoke = (who: string) => run('users:revoke-admin', who);

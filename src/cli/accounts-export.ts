@@ -69,7 +69,7 @@ async function exportAccounts(options: Options): Promise<void> {
         }
       } catch (cause) {
         progress.fail();
-        // Whoever reads only the first lines has what they wanted.
+        // A reader that takes only the first lines closes the pipe, and has what it wanted.
         if ((cause as { code?: unknown }).code === 'EPIPE') return;
         throw cause;
       }

@@ -29,7 +29,7 @@ async function main(): Promise<void> {
   await createProgram().parseAsync();
 }
 
-// Whoever reads only the first lines closes the pipe.
+// A reader that takes only the first lines closes the pipe.
 process.stdout.on('error', () => undefined);
 
 runEntryPoint(main, (error) => {
@@ -39,5 +39,6 @@ runEntryPoint(main, (error) => {
     return;
   }
   process.stderr.write(`${lastWords(error)}\n`);
+  // What the command has begun, such as a timer or a connection, must not keep the process.
   process.exit(FAILED);
 });

@@ -26,7 +26,7 @@ type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 
 /** A bar at a terminal; in a log a line after every tenth; nothing where there is nothing to do. */
 export function startProgress(output: Output, title: string, total: number): Progress {
-  // There is no share of nothing, and nobody waits for it.
+  // No rows have no percentage, and take no time.
   if (total === 0) return { reach: () => undefined, stop: () => undefined, fail: () => undefined };
   return output.isTTY === true ? startBar(output, title, total) : startLines(output, title, total);
 }

@@ -106,7 +106,7 @@ export function tokenResponseOf(
 /** The error code of an answer in the words of RFC 6749 §5.2, whatever shape it has; undefined: it names none. */
 export function errorIn({ provider }: ConfiguredProvider, body: Readonly<Record<string, unknown>>): string | undefined {
   const error = provider.tokenError?.(body) ?? body.error;
-  if (typeof error !== 'string' || isBlank(error)) return undefined;
+  if (typeof error !== 'string' || saysNothing(error)) return undefined;
   if (provider.quirks?.invalidGrantErrors?.includes(error)) return 'invalid_grant';
   return provider.quirks?.invalidClientErrors?.includes(error) ? 'invalid_client' : error;
 }
@@ -135,11 +135,11 @@ export function refuseErrors(
 
 /** The members of a token response that say something. */
 function present(response: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(response).filter(([, value]) => !isBlank(value)));
+  return Object.fromEntries(Object.entries(response).filter(([, value]) => !saysNothing(value)));
 }
 
 /** Blank text, `null` and `false` are ways to say that there is nothing. */
-function isBlank(value: unknown): boolean {
+function saysNothing(value: unknown): boolean {
   return value === null || value === false || (typeof value === 'string' && value.trim() === '');
 }
 

@@ -84,7 +84,7 @@ function refuseFailures(
 ): void {
   const step = 'userinfo';
   if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
-  const error = response && errorIn(provider, response);
+  const error = response && reportedError(provider, response);
   if (status === 200 && error === undefined) return;
   const reason = `answered ${status}${error === undefined ? '' : ` with ${loggedError(error)}`}`;
   // RFC 6750 §3.1: `invalid_token` is what other providers say with 401.
@@ -97,7 +97,10 @@ function refuseFailures(
  * GraphQL, means that nothing was read. With `data` it means that a part is missing, and `claims` knows whether that part
  * is needed.
  */
-function errorIn({ provider }: ConfiguredProvider, response: Readonly<Record<string, unknown>>): string | undefined {
+function reportedError(
+  { provider }: ConfiguredProvider,
+  response: Readonly<Record<string, unknown>>,
+): string | undefined {
   const { error, errors, data } = response;
   const ownError = provider.userinfoError?.(response);
   if (ownError !== undefined) return ownError;

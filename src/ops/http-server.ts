@@ -35,6 +35,7 @@ export function disconnectStalled(limitMs = STALL_LIMIT_MS): RequestHandler {
     // Node calls it after a tick without activity, and counts a write queue that becomes shorter as activity.
     response.setTimeout(tickMs, () => {
       const now = performance.now();
+      // A later call means that the client has read something in between.
       const goesOn = now - lastTickMs < 1.5 * tickMs;
       if (response.writableLength === 0) idleSinceMs = now;
       else if (!goesOn) idleSinceMs = now - tickMs;
