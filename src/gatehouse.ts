@@ -35,6 +35,8 @@ export {
   fullName,
   newestSubject,
   numericSubject,
+  openIdName,
+  openIdNames,
   optionalSubject,
   primaryAddress,
   strictText,

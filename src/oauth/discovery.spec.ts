@@ -19,9 +19,9 @@ const NEEDED = ['issuer', 'authorization_endpoint', 'token_endpoint'];
 const OPTIONAL = Object.keys(DOCUMENT).filter((name) => !NEEDED.includes(name));
 const ODD = [undefined, null, '', ' ', 'x', '/path', 'javascript:0', 'http://id.example/x', 7, 0, {}, [], [null], [{}]];
 
-const reading = (changes: Record<string, unknown>) => {
+const reading = (changes: Record<string, unknown>, status = 200) => {
   const text = JSON.stringify({ ...DOCUMENT, ...changes });
-  const http = { get: () => Promise.resolve({ status: 200, text }) } as unknown as ProviderHttp;
+  const http = { get: () => Promise.resolve({ status, text }) } as unknown as ProviderHttp;
   return discover(http, ISSUER);
 };
 
@@ -37,6 +37,13 @@ describe('a discovery document', () => {
   it.each(NEEDED)('cannot be used without its %s', async (name) => {
     for (const value of ODD) {
       await expect(reading({ [name]: value })).rejects.toMatchObject({ code: 'provider_answer_invalid' });
+    }
+  });
+
+  it('can be used with every status of success, and no other', async () => {
+    for (const status of [200, 203, 226]) await expect(reading({}, status)).resolves.toBeDefined();
+    for (const status of [304, 404, 500]) {
+      await expect(reading({}, status)).rejects.toMatchObject({ code: 'provider_unreachable' });
     }
   });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { OAuthError } from './oauth.errors.js';
-import { jsonObject, type ProviderHttp } from './provider-http.js';
+import { isSuccess, jsonObject, type ProviderHttp } from './provider-http.js';
 import { REMEMBERED_MS } from './provider-lane.js';
 import type { ProviderEndpoints } from './provider.js';
 import { waitUntil } from './shared-read.js';
@@ -64,7 +64,7 @@ export async function discover(http: ProviderHttp, issuer: string): Promise<Disc
   const step = 'discovery';
   const document = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const { status, text } = await http.get(document, { step });
-  if (status !== 200) throw new OAuthError('provider_unreachable', step, `discovery answered ${status}`);
+  if (!isSuccess(status)) throw new OAuthError('provider_unreachable', step, `discovery answered ${status}`);
   const parsed = metadataOf(issuer).safeParse(jsonObject(text));
   if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable discovery document');
   const {

@@ -13,7 +13,7 @@ import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { type Check, CHECKS, failedCheck } from './id-token-checks.js';
 import { OAuthError } from './oauth.errors.js';
-import { isShallow, jsonObject, ProviderHttp } from './provider-http.js';
+import { isShallow, isSuccess, jsonObject, ProviderHttp } from './provider-http.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import { waitUntil } from './shared-read.js';
 import { own } from '../text/own.js';
@@ -186,7 +186,7 @@ export async function fetchKeySet(provider: ConfiguredProvider, http: ProviderHt
   const { jwks_uri: address } = await provider.endpoints();
   if (address === undefined) throw new OAuthError('provider_answer_invalid', step, 'no address of keys');
   const { status, text } = await provider.reach(address, (to) => http.get(to, { step }));
-  if (status !== 200) throw new OAuthError('provider_unreachable', step, `keys answered ${status}`);
+  if (!isSuccess(status)) throw new OAuthError('provider_unreachable', step, `keys answered ${status}`);
   const parsed = keySet.safeParse(jsonObject(text));
   if (!parsed.success) throw new OAuthError('provider_answer_invalid', step, 'unusable key set');
   return parsed.data;

@@ -198,6 +198,11 @@ export function parseJson(text: string): unknown {
   return value;
 }
 
+/** Whether a status is one of success. Providers and proxies before them use others than 200, with the same body. */
+export function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
 /**
  * Parses an answer that must be a JSON object, whatever its status.
  *

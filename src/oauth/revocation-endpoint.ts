@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { sendAsClient } from './client-request.js';
 import { OAuthError, type Step } from './oauth.errors.js';
-import { jsonObject, type ProviderAnswer, ProviderHttp } from './provider-http.js';
+import { isSuccess, jsonObject, type ProviderAnswer, ProviderHttp } from './provider-http.js';
 import { fillIn } from './placeholders.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import type { TokenSet } from './provider.js';
@@ -42,7 +42,7 @@ export class RevocationEndpoint {
     const body = jsonObject(text);
     // RFC 7009 §2.2 says nothing of the body; some providers say there, with 200, that they did not.
     const error = body && errorIn(provider, body);
-    if (status >= 200 && status < 300 && error === undefined) return true;
+    if (isSuccess(status) && error === undefined) return true;
     if (error !== undefined && ALREADY_DEAD.has(error)) return true;
     refuseErrors(provider, answer, step);
     throw new OAuthError('provider_answer_invalid', step, `answered ${status}`);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { OAuthError, type Step } from './oauth.errors.js';
-import { jsonObject, type ProviderAnswer } from './provider-http.js';
+import { isSuccess, jsonObject, type ProviderAnswer } from './provider-http.js';
 import { isErrorCode, loggedError } from './provider-error.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 import type { Details, TokenSet } from './provider.js';
@@ -129,8 +129,7 @@ export function refuseErrors(
   if (error !== undefined) {
     throw new OAuthError('provider_refused', step, `refused with ${loggedError(error)} and status ${status}`);
   }
-  if (status < 200 || status >= 300)
-    throw new OAuthError('provider_answer_invalid', step, `answered ${status} without a reason`);
+  if (!isSuccess(status)) throw new OAuthError('provider_answer_invalid', step, `answered ${status} without a reason`);
 }
 
 /** The members of a token response that say something. */

@@ -2,7 +2,14 @@ import { withQuery } from './client-request.js';
 import { OAuthError } from './oauth.errors.js';
 import { fillIn, tokenHeaders } from './placeholders.js';
 import type { Details } from './provider.js';
-import { jsonObject, parseJson, type ProviderAnswer, type ProviderCall, type ProviderHttp } from './provider-http.js';
+import {
+  isSuccess,
+  jsonObject,
+  parseJson,
+  type ProviderAnswer,
+  type ProviderCall,
+  type ProviderHttp,
+} from './provider-http.js';
 import { loggedError } from './provider-error.js';
 import type { ConfiguredProvider } from './provider.registry.js';
 
@@ -76,7 +83,7 @@ function jsonBody(json: Readonly<Record<string, unknown>>, headers: Readonly<Rec
   };
 }
 
-/** Turns a failure into our error, also one that came with status 200. */
+/** Turns a failure into our error, also one that came with a status of success. */
 function refuseFailures(
   provider: ConfiguredProvider,
   { status, text }: ProviderAnswer,
@@ -85,7 +92,7 @@ function refuseFailures(
   const step = 'userinfo';
   if (status === 429 || status >= 500) throw new OAuthError('provider_unreachable', step, `answered ${status}`);
   const error = response && reportedError(provider, response);
-  if (status === 200 && error === undefined) return;
+  if (isSuccess(status) && error === undefined) return;
   const reason = `answered ${status}${error === undefined ? '' : ` with ${loggedError(error)}`}`;
   // RFC 6750 §3.1: `invalid_token` is what other providers say with 401.
   const cause = { status: error === 'invalid_token' ? 401 : status };
